@@ -1,0 +1,121 @@
+import type { Channels } from '../channels/channels.js';
+import { HalyardError } from '../errors.js';
+import type { ConnectionData } from '../pipeline/context.js';
+import type { Request } from '../pipeline/request.js';
+import type { Protocol, SharedFrame } from '../protocol/protocol.js';
+import type { CleanUp } from './clean-up.js';
+import type { Outbound } from './outbound.js';
+
+/** What a connection asks of the session that keeps it. */
+export interface ConnectionHost {
+  close(code: number, reason: string): void;
+  /** A failure of something that nobody may be awaiting. */
+  failed(error: unknown): void;
+  readonly cleanUp: CleanUp;
+}
+
+const resolved = Promise.resolve();
+
+/** An open WebSocket, as endpoints and services see it. */
+export class Connection {
+  /** User id, for `sendToUser` and rate limits by user. */
+  user: string | undefined = undefined;
+  /** @internal What it has joined; kept by the hub. */
+  joined: Set<string> | undefined = undefined;
+  /** `connecting`: before the 101; `closing`: `close()` was called; `closed`: the socket has ended. */
+  state: 'connecting' | 'open' | 'closing' | 'closed' = 'connecting';
+  /** @internal */
+  outbound!: Outbound;
+  /** @internal */
+  host!: ConnectionHost;
+
+  constructor(
+    /** 128 random bits as 22 characters; unique on all nodes. */
+    readonly id: string,
+    /** The request of the upgrade. */
+    readonly request: Request,
+    /** Yours: what guards and handlers keep with the connection. */
+    readonly data: ConnectionData,
+    /** The selected subprotocol; empty: none. */
+    readonly subprotocol: string,
+    /** @internal Request bindings and scoped instances. */
+    readonly slots: readonly unknown[],
+    /** @internal */
+    readonly protocol: Protocol,
+    private readonly hub: Channels,
+  ) {}
+
+  /** Path and query of the upgrade. */
+  get url(): string {
+    return this.request.url;
+  }
+
+  /** The client's address; behind trusted proxies the forwarded one. */
+  get remoteAddress(): string {
+    return this.request.ip;
+  }
+
+  /** The names of the channels that it has joined. */
+  get channels(): ReadonlySet<string> {
+    return this.joined ?? noChannels;
+  }
+
+  /** Bytes that wait to be read by the client. */
+  get bufferedBytes(): number {
+    return this.outbound.bufferedBytes;
+  }
+
+  /**
+   * Sends a value: text and bytes as they are, all else as JSON. Resolves when the client's socket has room. Not awaiting
+   * it is safe. Rejects with `HALYARD_SEND_VALUE` where the value cannot be serialised, and `HALYARD_SEND_OVERFLOW` where
+   * too much waits already; after the end it does nothing.
+   */
+  send(value: unknown): Promise<void> {
+    if (this.state === 'closed') return resolved;
+    if (this.state === 'connecting') return Promise.reject(new HalyardError('CONNECTION_CLOSED'));
+    try {
+      const waiting = this.outbound.send(this.protocol.encodeReply(value, undefined));
+      return waiting ? this.observed(waiting) : resolved;
+    } catch (error) {
+      return this.observed(Promise.reject(error as Error));
+    }
+  }
+
+  /** Joins a channel: its publications are sent to the client. Joining twice is joining once. */
+  join(channel: string): Promise<void> {
+    return this.observed(this.hub.join(this, channel));
+  }
+
+  /** Leaves a channel. Leaving what was not joined does nothing. */
+  leave(channel: string): Promise<void> {
+    return this.observed(this.hub.leave(this, channel));
+  }
+
+  /** Publishes to a channel; membership is not required. The connection receives it too if it has joined. */
+  publish(channel: string, value: unknown, options: { except?: Connection | string; event?: string } = {}): Promise<void> {
+    return this.observed(this.hub.publish(channel, value, options));
+  }
+
+  /** Starts the end: see `CloseWebSocket.close`. */
+  close(code = 1000, reason = ''): void {
+    this.host.close(code, reason);
+  }
+
+  /** @internal A publication of the hub. */
+  deliver(frame: SharedFrame, channel: string, event: string | undefined): void {
+    if (this.state === 'open') this.outbound.publish(frame, channel, event);
+  }
+
+  /** @internal Throws `HALYARD_CONNECTION_CLOSED` once the socket has ended, and before it is open. */
+  requireOpen(): void {
+    if (this.state === 'closed' || this.state === 'connecting') throw new HalyardError('CONNECTION_CLOSED');
+  }
+
+  /** A promise that may be left alone: its failure reaches observers and the log. */
+  private observed(promise: Promise<void>): Promise<void> {
+    promise.catch((error: unknown) => this.host.failed(error));
+    return promise;
+  }
+}
+
+const noChannels: ReadonlySet<string> = new Set();

@@ -1,0 +1,227 @@
+/** The messages of one connection between the socket and the endpoints: decoded, limited, put in order, run. */
+import { HalyardError } from '../errors.js';
+import type { DropReason } from '../pipeline/components.js';
+import { MessageContext } from '../pipeline/context.js';
+import { fail, run } from '../pipeline/plan.js';
+import type { Connection } from './connection.js';
+import type { Endpoint, LaneSpec, PathHandle } from './path.js';
+import type { RateLimiter, TokenBucket } from './rate-limiter.js';
+import type { Services } from './services.js';
+
+/** After this many refusals in a row the client is taken to be hostile. */
+const maxRefusals = 10;
+
+/** What the inbound side asks of the session. */
+export interface InboundHost {
+  pause(): void;
+  resume(): void;
+  close(code: number, reason: string): void;
+  dropped(reason: DropReason, count: number, c?: MessageContext): void;
+}
+
+interface Waiting {
+  readonly endpoint: Endpoint;
+  readonly c: MessageContext;
+}
+
+/** Messages that follow each other. */
+class Lane {
+  running = 0;
+  readonly queue: Waiting[] = [];
+
+  constructor(readonly spec: LaneSpec) {}
+}
+
+export class Inbound {
+  readonly #lanes: Lane[] = [];
+  readonly #running = new Set<MessageContext>();
+  #waiting = 0;
+  #number = 0;
+  #started = false;
+  #refusals = 0;
+  #whenIdle: (() => void) | undefined = undefined;
+
+  constructor(
+    private readonly connection: Connection,
+    private readonly path: PathHandle,
+    private readonly services: Services,
+    private readonly host: InboundHost,
+  ) {}
+
+  /** A whole message from the socket. */
+  receive(raw: Buffer, isBinary: boolean): void {
+    const { connection, services } = this;
+    const path = this.path.current;
+    const c = new MessageContext(connection, path.route, raw, isBinary, ++this.#number, services.logger);
+    if (connection.state !== 'open') return this.host.dropped('closing', 1, c);
+    if (path.options.mode === 'sendOnly') return this.host.dropped('send-only', 1, c);
+    let endpoint = path.fallback;
+    if (path.events !== undefined) {
+      try {
+        connection.protocol.decode(c);
+      } catch (error) {
+        return this.#reject(path.rejection, c, error);
+      }
+      if (c.event !== undefined) endpoint = path.events.get(c.event) ?? endpoint;
+    }
+    if (endpoint === undefined) return this.#reject(path.rejection, c, unknownEvent(c.event));
+    c.route = endpoint.route;
+    if (services.rateLimiter !== undefined || endpoint.rateLimiter !== undefined) {
+      const retryAfterMs = this.#takeToken(endpoint);
+      if (retryAfterMs > 0) return this.#refuse(path.rejection, c, retryAfterMs);
+    }
+    this.#enter(endpoint, c);
+  }
+
+  /** The connect is over: what waited, and what comes, is handled. */
+  start(): void {
+    this.#started = true;
+    for (const lane of this.#lanes) if (lane) this.#advance(lane);
+    this.#settle();
+  }
+
+  /** Calls back when nothing waits and nothing runs; at once where that is so. */
+  whenIdle(callback: () => void): void {
+    this.#whenIdle = callback;
+    this.#settle();
+  }
+
+  /** The client is gone: signals abort, what waits is dropped. @returns how many waited */
+  abandon(reason: Error): number {
+    const dropped = this.#waiting;
+    for (const lane of this.#lanes) lane?.queue.splice(0);
+    this.#waiting = 0;
+    this.abort(reason);
+    this.#settle();
+    return dropped;
+  }
+
+  /** Aborts the signals of what runs. */
+  abort(reason: Error): void {
+    for (const c of this.#running) c.abort(reason);
+  }
+
+  /** Ends open streams, which would never end by themselves. */
+  endStreams(reason: Error): void {
+    for (const c of this.#running) if (c.streaming) c.abort(reason);
+  }
+
+  #enter(endpoint: Endpoint, c: MessageContext): void {
+    const lane = (this.#lanes[endpoint.lane] ??= new Lane(this.path.current.lanes[endpoint.lane]!));
+    if (lane.running < lane.spec.limit && this.#started && lane.queue.length === 0) {
+      this.#run(lane, endpoint, c);
+      return;
+    }
+    if (lane.spec.latest) this.#supersede(lane);
+    lane.queue.push({ endpoint, c });
+    this.#waiting++;
+    if (this.#waiting > this.path.current.options.maxQueue) this.host.pause();
+  }
+
+  /** A newer message ends what runs and takes the place of what waits. */
+  #supersede(lane: Lane): void {
+    for (const { c, endpoint } of lane.queue.splice(0)) {
+      this.#waiting--;
+      this.host.dropped('superseded', 1, c);
+      c.settled = true;
+      if (c.ref !== undefined) void fail(endpoint.plan, c, new HalyardError('SUPERSEDED'), 'decode', 'superseded');
+    }
+    const lanes = this.#lanes.indexOf(lane);
+    for (const c of this.#running) if (c.lane === lanes) c.abort(new HalyardError('SUPERSEDED'));
+  }
+
+  /** Runs a message. Where all of it is synchronous, it is over when this returns. */
+  #run(lane: Lane, endpoint: Endpoint, c: MessageContext): void {
+    lane.running++;
+    const pending = run(endpoint.plan, c);
+    if (pending === undefined) lane.running--;
+    else this.#follow(lane, endpoint, c, pending);
+  }
+
+  /** Waits for a message that is not over yet, but not longer than its timeout. */
+  #follow(lane: Lane, endpoint: Endpoint, c: MessageContext, pending: Promise<void>): void {
+    c.lane = endpoint.lane;
+    this.#running.add(c);
+    let held = true;
+    const release = (): void => {
+      clearTimeout(timer);
+      this.#running.delete(c);
+      if (!held) return;
+      held = false;
+      lane.running--;
+      this.#advance(lane);
+      this.#settle();
+    };
+    const timer =
+      endpoint.timeoutMs === false
+        ? undefined
+        : setTimeout(() => {
+            // What only waits for a slow reader has been handled: it is the reader's time, not the handler's.
+            if (c.answered) return;
+            const error = new HalyardError('TIMEOUT');
+            void Promise.resolve(fail(endpoint.plan, c, error, 'endpoint', 'timeout')).then(release);
+            c.abort(error);
+          }, endpoint.timeoutMs);
+    void pending.then(release);
+  }
+
+  #advance(lane: Lane): void {
+    while (this.#started && lane.running < lane.spec.limit) {
+      const next = lane.queue.shift();
+      if (next === undefined) break;
+      this.#waiting--;
+      this.#run(lane, next.endpoint, next.c);
+    }
+    if (this.#waiting <= this.path.current.options.maxQueue / 2) this.host.resume();
+  }
+
+  #settle(): void {
+    if (this.#whenIdle === undefined || this.#waiting > 0 || this.#running.size > 0) return;
+    const callback = this.#whenIdle;
+    this.#whenIdle = undefined;
+    callback();
+  }
+
+  /** A message that no endpoint handles is answered in its turn, like any other. */
+  #reject(rejection: Endpoint, c: MessageContext, error: unknown): void {
+    c.rejection = error;
+    this.#enter(rejection, c);
+  }
+
+  /** @returns 0, or the milliseconds until a message is taken again */
+  #takeToken(endpoint: Endpoint): number {
+    const app = this.services.rateLimiter;
+    const wait = app === undefined ? 0 : this.#bucket(app).take();
+    if (wait > 0) return wait;
+    const own = endpoint.rateLimiter === undefined ? 0 : this.#bucket(endpoint.rateLimiter).take();
+    if (own === 0) this.#refusals = 0;
+    return own;
+  }
+
+  #bucket(limiter: RateLimiter): TokenBucket {
+    const { connection } = this;
+    switch (limiter.limit.by) {
+      case 'user':
+        return limiter.bucket(connection.user ?? connection.id);
+      case 'ip':
+        return limiter.bucket(connection.remoteAddress);
+      default:
+        return limiter.bucket(connection.id);
+    }
+  }
+
+  #refuse(rejection: Endpoint, c: MessageContext, retryAfterMs: number): void {
+    this.host.dropped('rate', 1, c);
+    if (++this.#refusals > maxRefusals) return;
+    this.#reject(rejection, c, new HalyardError('RATE_LIMITED', { details: { retryAfterMs } }));
+    if (this.#refusals === maxRefusals) this.host.close(1008, 'RATE_LIMITED');
+  }
+}
+
+function unknownEvent(event: string | undefined): HalyardError {
+  const message =
+    event === undefined
+      ? 'only messages of the form {"event": …} are taken here'
+      : `no endpoint takes the event ${JSON.stringify(event.slice(0, 64))}`;
+  return new HalyardError('UNKNOWN_EVENT', { message });
+}

@@ -1,0 +1,318 @@
+/** The life of one connection: opened, kept alive, closed in order, cleaned up. */
+import { closeCodeOf, HalyardError, payloadOf } from '../errors.js';
+import { CloseInfo, type DropReason, type Stage } from '../pipeline/components.js';
+import { ConnectContext, DisconnectContext, type Context } from '../pipeline/context.js';
+import { fail, run, type Plan } from '../pipeline/plan.js';
+import { CleanUp } from './clean-up.js';
+import { checkCloseCode, cutReason } from './close-code.js';
+import type { Connection, ConnectionHost } from './connection.js';
+import { Inbound, type InboundHost } from './inbound.js';
+import { count } from './metrics.js';
+import { Outbound, type OutboundListener } from './outbound.js';
+import type { PathHandle } from './path.js';
+import type { Services } from './services.js';
+import type { Transport, TransportListener } from './transport.js';
+
+/** How long a client that is not worth waiting for gets to take its close frame. */
+const graceMs = 1000;
+
+export class Session implements TransportListener, ConnectionHost, InboundHost, OutboundListener {
+  readonly cleanUp = new CleanUp();
+  /** Resolves when the connection is gone and everything behind it has run. */
+  readonly ended: Promise<void>;
+  readonly #inbound: Inbound;
+  readonly #outbound: Outbound;
+  #heartbeat: NodeJS.Timeout | undefined = undefined;
+  #awaitingPong = false;
+  #pauseTimer: NodeJS.Timeout | undefined = undefined;
+  #closeTimer: NodeJS.Timeout | undefined = undefined;
+  /** The connect stage that runs now. */
+  #connect: ConnectContext | undefined = undefined;
+  #connecting = true;
+  /** What we sent, or are about to send, where we close. */
+  #closing: CloseInfo | undefined = undefined;
+  #closeFrameSent = false;
+  /** How it ended, once the socket has. */
+  #closed: CloseInfo | undefined = undefined;
+  #finishing = false;
+  #resolveEnded!: () => void;
+
+  constructor(
+    readonly connection: Connection,
+    private readonly path: PathHandle,
+    private readonly transport: Transport,
+    private readonly services: Services,
+    /** The context whose `opened` the observers saw. */
+    private readonly upgrade: Context,
+    /** Disposes the connection's scope, where it has one. */
+    private readonly disposeScope: (() => Promise<void>) | undefined,
+  ) {
+    const { slowConsumer } = path.current.options;
+    this.ended = new Promise((resolve) => (this.#resolveEnded = resolve));
+    this.#inbound = new Inbound(connection, path, services, this);
+    this.#outbound = new Outbound(transport, connection.protocol, slowConsumer, services.outboundBytes, this);
+    connection.outbound = this.#outbound;
+    connection.host = this;
+  }
+
+  /** Registers the connection and runs the connect stage. Messages that come before its end wait. */
+  open(): void {
+    const { pingMs } = this.path.current.options;
+    this.connection.state = 'open';
+    this.services.connections.add(this.connection);
+    if (pingMs !== false) this.#heartbeat = setTimeout(beat, pingMs, this);
+    const pending = this.#runConnect(0);
+    if (pending === undefined) this.#opened();
+    else void pending.then(() => this.#opened());
+  }
+
+  // --- what the transport reports --------------------------------------------------------------------------------
+
+  receive(raw: Buffer, isBinary: boolean): void {
+    this.#inbound.receive(raw, isBinary);
+  }
+
+  pong(): void {
+    this.#awaitingPong = false;
+  }
+
+  drained(): void {
+    this.#outbound.drained();
+  }
+
+  broke(error: Error, closeCode: number | undefined): void {
+    this.failed(error, 'socket');
+    this.runErrorHooks(error);
+    if (closeCode === undefined || this.connection.state === 'closed') return;
+    // The transport has sent this code; a peer that broke the framing is not waited for.
+    this.connection.state = 'closing';
+    this.#closing = new CloseInfo(closeCode, '', false);
+    this.#closeFrameSent = true;
+    clearTimeout(this.#closeTimer);
+    this.#closeTimer = setTimeout(() => this.transport.terminate(), graceMs);
+  }
+
+  closed(code: number, reason: string, wasClean: boolean): void {
+    const { connection, services } = this;
+    const ours = this.#closing;
+    const gone = new HalyardError('CONNECTION_CLOSED');
+    this.#closed = ours ? new CloseInfo(ours.code, ours.reason, wasClean) : new CloseInfo(code, reason, wasClean);
+    connection.state = 'closed';
+    clearTimeout(this.#heartbeat);
+    clearTimeout(this.#pauseTimer);
+    clearTimeout(this.#closeTimer);
+    services.connections.delete(connection);
+    services.channels.leaveAll(connection);
+    count(services.metrics.closes, this.#closed.code);
+    const unsent = this.#outbound.close();
+    if (unsent > 0) this.dropped('gone', unsent);
+    // A client that said goodbye: what it sent before is still handled, though nobody reads the replies.
+    if (wasClean && ours === undefined) this.#inbound.endStreams(gone);
+    else this.#abandon(gone);
+    this.#connect?.abort(gone);
+    this.#closeTimer = setTimeout(() => {
+      this.#abandon(gone);
+      this.#finish();
+    }, this.path.current.options.closeTimeoutMs);
+    this.#inbound.whenIdle(() => this.#finish());
+  }
+
+  // --- what the connection and its queues ask for ------------------------------------------------------------------
+
+  close(code: number, reason: string): void {
+    checkCloseCode(code);
+    if (this.connection.state !== 'open') return;
+    this.connection.state = 'closing';
+    this.#closing = new CloseInfo(code, cutReason(reason), false);
+    this.#resumeSocket();
+    const closing = new HalyardError('CONNECTION_CLOSED');
+    this.#closeTimer = setTimeout(() => {
+      this.#abandon(closing);
+      this.#sendClose();
+      this.transport.terminate();
+    }, this.path.current.options.closeTimeoutMs);
+    this.#inbound.endStreams(closing);
+    if (this.#connect?.streaming) this.#connect.abort(closing);
+    if (!this.#connecting) this.#inbound.whenIdle(() => this.#sendClose());
+  }
+
+  /** Closes without waiting for what is queued; a client that does not take it is cut off soon. */
+  closeNow(code: number, reason: string): void {
+    if (this.connection.state === 'closed') return;
+    this.connection.state = 'closing';
+    this.#closing ??= new CloseInfo(code, cutReason(reason), false);
+    this.#resumeSocket();
+    this.#abandon(new HalyardError('CONNECTION_CLOSED'));
+    this.#sendClose();
+    clearTimeout(this.#closeTimer);
+    this.#closeTimer = setTimeout(() => this.transport.terminate(), graceMs);
+  }
+
+  pause(): void {
+    if (this.#pauseTimer !== undefined || this.connection.state !== 'open') return;
+    this.transport.pause();
+    this.#pauseTimer = setTimeout(
+      () => this.closeNow(1013, 'messages are handled too slowly'),
+      this.services.maxPauseMs,
+    );
+  }
+
+  resume(): void {
+    this.#resumeSocket();
+  }
+
+  overflowed(): void {
+    if (this.connection.state === 'open') this.closeNow(1013, 'the client reads too slowly');
+  }
+
+  dropped(reason: DropReason, amount: number, c: Context = this.upgrade): void {
+    count(this.services.metrics.drops, reason, amount);
+    this.path.current.observers.dropped(c, reason, amount);
+  }
+
+  droppedPublication(channel: string, amount: number): void {
+    count(this.services.metrics.drops, 'slow', amount);
+    this.path.current.observers.dropped(this.upgrade, 'slow', amount, channel);
+  }
+
+  /** A failure that no message carries. */
+  failed(error: unknown, stage: Stage = 'publish'): void {
+    this.path.current.observers.failed(error, this.#disconnectContext(error), stage);
+  }
+
+  /** Runs `@OnError`; what fails in there is reported and goes no further. */
+  runErrorHooks(error: unknown): void {
+    for (const plan of this.path.current.error) void run(plan, this.#disconnectContext(error));
+  }
+
+  /** The connect stage failed: what the client gets is a close. */
+  refuse(error: unknown): void {
+    this.closeNow(closeCodeOf(error), payloadOf(error, this.services.exposeErrors).code);
+  }
+
+  /** One interval has passed. Only an unpaused socket can be expected to have read a pong. */
+  beat(): void {
+    const { pingMs } = this.path.current.options;
+    if (this.connection.state === 'closed' || pingMs === false) return;
+    if (this.#awaitingPong) {
+      this.#closing ??= new CloseInfo(1006, 'ping timeout', false);
+      this.connection.state = 'closing';
+      this.transport.terminate();
+      return;
+    }
+    this.#awaitingPong = this.#pauseTimer === undefined;
+    this.transport.ping();
+    this.#heartbeat = setTimeout(beat, pingMs, this);
+  }
+
+  // --- stages --------------------------------------------------------------------------------------------------------
+
+  /** Runs the connect plans from `index` on, one after the other, as long as the connection stays open. */
+  #runConnect(index: number): Promise<void> | undefined {
+    const { connect, route } = this.path.current;
+    for (let at = index; at < connect.length; at++) {
+      if (this.connection.state !== 'open') return undefined;
+      const c = new ConnectContext(this.connection, route, this.services.logger);
+      this.#connect = c;
+      const pending = run(connect[at]!, c);
+      if (pending !== undefined) return this.#awaitConnect(connect[at]!, c, pending, at + 1);
+    }
+    return undefined;
+  }
+
+  async #awaitConnect(
+    plan: Plan<ConnectContext>,
+    c: ConnectContext,
+    pending: Promise<void>,
+    next: number,
+  ): Promise<void> {
+    await within(this.path.current.connectTimeoutMs, pending, () => {
+      const error = new HalyardError('TIMEOUT');
+      const answered = fail(plan, c, error, 'connect', 'timeout');
+      c.abort(error);
+      return answered;
+    });
+    await this.#runConnect(next);
+  }
+
+  #opened(): void {
+    this.#connecting = false;
+    this.#connect = undefined;
+    this.#inbound.start();
+    if (this.#closed !== undefined) this.#inbound.whenIdle(() => this.#finish());
+    else if (this.connection.state === 'closing') this.#inbound.whenIdle(() => this.#sendClose());
+    else if (this.path.current.options.mode === 'sendOnly') this.close(1000, '');
+  }
+
+  #resumeSocket(): void {
+    if (this.#pauseTimer === undefined) return;
+    clearTimeout(this.#pauseTimer);
+    this.#pauseTimer = undefined;
+    this.#awaitingPong = false;
+    this.transport.resume();
+  }
+
+  #abandon(reason: Error): void {
+    const dropped = this.#inbound.abandon(reason);
+    if (dropped > 0) this.dropped('gone', dropped);
+  }
+
+  #sendClose(): void {
+    if (this.#closeFrameSent || this.#closing === undefined) return;
+    this.#closeFrameSent = true;
+    this.#outbound.flushAll();
+    this.transport.close(this.#closing.code, this.#closing.reason);
+  }
+
+  #finish(): void {
+    if (this.#finishing || this.#closed === undefined) return;
+    // `@OnDisconnect` never overtakes `@OnConnect`; a connect stage that hangs is cut off by its own timeout.
+    if (this.#connecting && this.#connect !== undefined && !this.#connect.settled) return;
+    this.#finishing = true;
+    clearTimeout(this.#closeTimer);
+    void this.#end(this.#closed);
+  }
+
+  async #end(info: CloseInfo): Promise<void> {
+    const { disconnect, route, options, observers } = this.path.current;
+    for (const plan of disconnect) {
+      const c = new DisconnectContext(this.connection, route, info, undefined, this.services.logger);
+      const pending = run(plan, c);
+      if (pending === undefined) continue;
+      await within(options.closeTimeoutMs, pending, () => {
+        const error = new HalyardError('TIMEOUT');
+        observers.failed(error, c, 'disconnect');
+        c.abort(error);
+      });
+    }
+    const failed = (error: unknown): void => this.failed(error, 'cleanup');
+    await within(options.closeTimeoutMs, this.cleanUp.run(failed), () => failed(new HalyardError('TIMEOUT')));
+    if (this.disposeScope) await this.disposeScope().catch(failed);
+    observers.closed(this.upgrade, info);
+    this.#resolveEnded();
+  }
+
+  #disconnectContext(error: unknown): DisconnectContext {
+    return new DisconnectContext(this.connection, this.path.current.route, undefined, error, this.services.logger);
+  }
+}
+
+function beat(session: Session): void {
+  session.beat();
+}
+
+/** Waits for a promise that never rejects, but not for ever: then `late` is called, and waited for instead. */
+async function within(
+  ms: number | false,
+  pending: Promise<void>,
+  late: () => void | PromiseLike<void>,
+): Promise<void> {
+  if (ms === false) return pending;
+  let timer: NodeJS.Timeout | undefined;
+  const timeout = new Promise<boolean>((resolve) => {
+    timer = setTimeout(resolve, ms, true);
+  });
+  const timedOut = await Promise.race([pending.then(() => false), timeout]);
+  clearTimeout(timer);
+  if (timedOut) await late();
+}

@@ -1,0 +1,56 @@
+import { ownMethod, ownRecord } from '../metadata/metadata.js';
+import type { Class } from '../metadata/metadata.js';
+import type { Catcher, Each, Guard, Interceptor, Middleware, Observer, Pipe } from '../pipeline/components.js';
+
+type Of<T> = Class<T> | T;
+
+/** Components of any role, on a controller or a method. They run app → controller → method. */
+export function Use(...components: (Class | object)[]): ClassDecorator & MethodDecorator {
+  return uses(components);
+}
+
+export function UseObservers(...observers: Of<Observer>[]): ClassDecorator & MethodDecorator {
+  return uses(observers);
+}
+
+export function UseMiddleware(...middleware: Of<Middleware>[]): ClassDecorator & MethodDecorator {
+  return uses(middleware);
+}
+
+/** Guards run at the upgrade; those of a method on a path with several endpoints, and `each('message', X)`, per message. */
+export function UseGuards(...guards: (Of<Guard> | Each)[]): ClassDecorator & MethodDecorator {
+  return uses(guards);
+}
+
+export function UseInterceptors(...interceptors: Of<Interceptor>[]): ClassDecorator & MethodDecorator {
+  return uses(interceptors);
+}
+
+/** Pipes for every body, param, query, header, cookie and custom parameter; those on a parameter run after them. */
+export function UsePipes(...pipes: Of<Pipe<never, unknown>>[]): ClassDecorator & MethodDecorator {
+  return uses(pipes);
+}
+
+export function UseCatchers(...catchers: Of<Catcher>[]): ClassDecorator & MethodDecorator {
+  return uses(catchers);
+}
+
+/** A value that components read with `context.metadata`, method before controller. */
+export function SetMetadata(key: unknown, value: unknown): ClassDecorator & MethodDecorator {
+  return onClassOrMethod((record) => record.metadata.set(key, value));
+}
+
+/** Decorators are applied from the last to the first; the record keeps the order in which they were written. */
+function uses(components: readonly unknown[]): ClassDecorator & MethodDecorator {
+  return onClassOrMethod((record) => record.uses.unshift(...components));
+}
+
+function onClassOrMethod(
+  write: (record: { uses: unknown[]; metadata: Map<unknown, unknown> }) => unknown,
+): ClassDecorator & MethodDecorator {
+  return ((target: object, name?: unknown) => {
+    if (typeof target !== 'function') write(ownMethod(target, name as string | symbol));
+    else if (typeof name === 'object') ownRecord(target).standardDecorators = true;
+    else write(ownRecord(target));
+  }) as ClassDecorator & MethodDecorator;
+}

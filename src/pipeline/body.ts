@@ -1,0 +1,283 @@
+/**
+ * The body of a message or an HTTP request, read by declared type, never by guessing. Compiled at boot: one reader per
+ * parameter.
+ */
+import { isUtf8 } from 'node:buffer';
+import type { StandardSchemaV1 } from '@standard-schema/spec';
+import { plainToInstance } from 'class-transformer';
+import { getMetadataStorage, validate, validateSync, type ValidationError } from 'class-validator';
+import { HalyardError } from '../errors.js';
+import { Message } from './message.js';
+import type { Class } from '../metadata/metadata.js';
+import { parseJson } from '../protocol/plain.js';
+
+/** The type of a body that is JSON of any shape, unchecked on purpose: `@Body(Json)`. */
+export const Json: unique symbol = Symbol('halyard.json');
+
+/** What a body is read from. */
+export interface BodySource {
+  readonly raw: Buffer;
+  readonly isBinary: boolean;
+  /** `payload` is the body, already parsed. */
+  readonly enveloped: boolean;
+  readonly payload: unknown;
+  text(): string;
+}
+
+/** One broken rule, in `details` of `VALIDATION_FAILED`. */
+export interface Violation {
+  /** `items.0.name`; empty: the body as a whole. */
+  path: string;
+  /** The constraint's name, for a schema its issue code. */
+  rule: string;
+  message: string;
+}
+
+/** A value of JSON, checked and converted; a promise where a validator is asynchronous. */
+export type JsonReader = (value: unknown) => unknown;
+
+/** Reads a body; a promise where a validator is asynchronous. */
+export type BodyReader = (source: BodySource) => unknown;
+
+/** Whether something is a Standard Schema: zod, valibot, arktype, … */
+export function isSchema(type: unknown): type is StandardSchemaV1 {
+  return (typeof type === 'object' || typeof type === 'function') && type !== null && '~standard' in type;
+}
+
+/** The binary types that a body may be declared as. */
+const byteTypes: ReadonlySet<unknown> = new Set([Buffer, Uint8Array, ArrayBuffer]);
+
+/**
+ * The reader of a declared body type, or `undefined` where the type says nothing at run time: `Object`, `Array`,
+ * `Function`, a missing type.
+ *
+ * @param path of a nested value, `a.b`
+ * @param optional a missing or `null` body is `undefined` or `null`, and not checked
+ */
+export function compileBody(type: unknown, path: string | undefined, optional: boolean): BodyReader | undefined {
+  if (path === undefined) {
+    if (type === String) return optional ? optionalBody(readText) : readText;
+    if (byteTypes.has(type)) return type === ArrayBuffer ? readArrayBuffer : readBytes;
+    if (type === Message) return readMessage;
+  }
+  const read = compileJson(type);
+  if (!read) return undefined;
+  if (path !== undefined) return readNested(path.split('.'), path, read, optional);
+  return optional ? optionalBody((source) => readOptionalJson(source, read)) : (source) => read(jsonOf(source));
+}
+
+/** The checks of a JSON value of a declared type, or `undefined` where the type says nothing at run time. */
+export function compileJson(type: unknown): JsonReader | undefined {
+  if (type === Json) return (value) => value;
+  if (type === String) return scalar('string');
+  if (type === Number) return scalar('number');
+  if (type === Boolean) return scalar('boolean');
+  if (isSchema(type)) return (value) => validateSchema(type, value);
+  if (Array.isArray(type)) {
+    const element: unknown = type[0];
+    if (isDto(element)) return compileDto(element, true);
+    const readElement = compileJson(element);
+    return readElement && ((value) => readArray(value, readElement));
+  }
+  return isDto(type) ? compileDto(type, false) : undefined;
+}
+
+/** Whether a class has rules of class-validator. */
+export function hasRules(type: Class): boolean {
+  return rulesOf(type).length > 0;
+}
+
+const notDtos: ReadonlySet<unknown> = new Set([Object, Array, Function, Promise, Date, Map, Set, Symbol, BigInt, Message]);
+
+/** Whether a type can be the class of a body. */
+export function isDto(type: unknown): type is Class {
+  return typeof type === 'function' && !notDtos.has(type) && !byteTypes.has(type) && type.prototype !== undefined;
+}
+
+function readText(source: BodySource): string {
+  if (source.enveloped) {
+    if (typeof source.payload === 'string') return source.payload;
+    throw wrongType('a string', source.payload);
+  }
+  if (source.isBinary && !isUtf8(source.raw)) {
+    throw new HalyardError('BODY_INVALID', { message: 'the body is not valid UTF-8' });
+  }
+  return source.text();
+}
+
+function readBytes(source: BodySource): Buffer {
+  if (source.enveloped) throw new HalyardError('BODY_TYPE', { message: 'the body must be bytes, not JSON' });
+  return source.raw;
+}
+
+function readArrayBuffer(source: BodySource): ArrayBuffer {
+  return new Uint8Array(readBytes(source)).buffer;
+}
+
+function readMessage(source: BodySource): Message {
+  return new Message(source);
+}
+
+function jsonOf(source: BodySource): unknown {
+  return source.enveloped ? source.payload : parseJson(readText(source));
+}
+
+function readOptionalJson(source: BodySource, read: JsonReader): unknown {
+  const value = jsonOf(source);
+  return value === null || value === undefined ? value : read(value);
+}
+
+/** An empty body counts as missing. */
+function optionalBody(read: BodyReader): BodyReader {
+  return (source) => {
+    const missing = source.enveloped ? source.payload === undefined : source.raw.length === 0;
+    if (missing) return undefined;
+    return source.enveloped && source.payload === null ? null : read(source);
+  };
+}
+
+function readNested(keys: readonly string[], path: string, read: JsonReader, optional: boolean): BodyReader {
+  return (source) => {
+    let value = jsonOf(source);
+    for (const key of keys) {
+      const holds = typeof value === 'object' && value !== null && Object.hasOwn(value, key);
+      value = holds ? (value as Record<string, unknown>)[key] : undefined;
+    }
+    if (value === undefined || value === null) {
+      if (optional) return value;
+      throw new HalyardError('BODY_INVALID', { message: `"${path}" is missing`, details: [{ path }] });
+    }
+    return read(value);
+  };
+}
+
+function scalar(type: 'string' | 'number' | 'boolean'): JsonReader {
+  return (value) => {
+    if (typeof value === type) return value;
+    throw wrongType(`a ${type}`, value);
+  };
+}
+
+function readArray(value: unknown, read: JsonReader): unknown {
+  if (!Array.isArray(value)) throw wrongType('an array', value);
+  const elements = value.map(read);
+  return elements.some((element) => element instanceof Promise) ? Promise.all(elements) : elements;
+}
+
+function wrongType(wanted: string, value: unknown): HalyardError {
+  const got = value === null ? 'null' : Array.isArray(value) ? 'an array' : typeof value;
+  return new HalyardError('BODY_TYPE', { message: `the body must be ${wanted}, not ${got}` });
+}
+
+// --- Standard Schema ---------------------------------------------------------------------------------------------
+
+function validateSchema(schema: StandardSchemaV1, value: unknown): unknown {
+  const result = schema['~standard'].validate(value);
+  return result instanceof Promise ? result.then(schemaValue) : schemaValue(result);
+}
+
+function schemaValue(result: StandardSchemaV1.Result<unknown>): unknown {
+  if (!result.issues) return result.value;
+  throw violated(
+    result.issues.map((issue) => ({
+      path: (issue.path ?? []).map((part) => String(typeof part === 'object' ? part.key : part)).join('.'),
+      rule: ruleOfIssue(issue),
+      message: issue.message,
+    })),
+  );
+}
+
+/** zod names its rule `code`, valibot `type`; the standard has no name for it. */
+function ruleOfIssue(issue: StandardSchemaV1.Issue): string {
+  const { code, type } = issue as { code?: unknown; type?: unknown };
+  return typeof code === 'string' ? code : typeof type === 'string' ? type : 'schema';
+}
+
+// --- class-validator and class-transformer ---------------------------------------------------------------------------
+
+const validatorOptions = { whitelist: true, validationError: { target: false, value: false } };
+
+function compileDto(type: Class, many: boolean): JsonReader {
+  const construct = type as new () => object;
+  if (many) {
+    const one = compileDto(type, false);
+    return (value) => {
+      if (!Array.isArray(value)) throw wrongType('an array', value);
+      return readDtos(value, one);
+    };
+  }
+  const rules = hasRules(type);
+  const asynchronous = rules && mayBeAsynchronous(type);
+  return (value) => {
+    if (typeof value !== 'object' || value === null || Array.isArray(value)) throw wrongType('an object', value);
+    try {
+      const instance = plainToInstance(construct, value);
+      if (!rules) return instance;
+      if (asynchronous) return validate(instance, validatorOptions).then((errors) => checked(instance, errors));
+      return checked(instance, validateSync(instance, validatorOptions));
+    } catch (error) {
+      // Both libraries recurse: what is nested deeper than the stack holds is the client's mistake.
+      if (error instanceof RangeError) throw new HalyardError('BODY_INVALID', { message: 'the body is nested too deep' });
+      throw error;
+    }
+  };
+}
+
+/** Violations of all elements, each path beginning with its index. */
+function readDtos(values: unknown[], read: JsonReader): unknown {
+  const violations: Violation[] = [];
+  const collect = (error: unknown, index: number): void => {
+    if (!(error instanceof HalyardError)) throw error;
+    if (error.wireCode === 'BODY_TYPE') violations.push({ path: String(index), rule: 'type', message: error.message });
+    else if (error.wireCode !== 'VALIDATION_FAILED') throw error;
+    else for (const v of error.details as Violation[]) violations.push({ ...v, path: `${index}.${v.path}` });
+  };
+  let waits = false;
+  const results = values.map((value, index): unknown => {
+    try {
+      const result = read(value);
+      if (!(result instanceof Promise)) return result;
+      waits = true;
+      return result.catch((error: unknown) => collect(error, index));
+    } catch (error) {
+      return collect(error, index);
+    }
+  });
+  const finish = (elements: unknown[]): unknown[] => {
+    if (violations.length > 0) throw violated(violations);
+    return elements;
+  };
+  return waits ? Promise.all(results).then(finish) : finish(results);
+}
+
+function checked(instance: object, errors: ValidationError[]): object {
+  if (errors.length === 0) return instance;
+  throw violated(errors.flatMap((error) => violationsOf(error, '')));
+}
+
+function violationsOf(error: ValidationError, parent: string): Violation[] {
+  const path = parent === '' ? error.property : `${parent}.${error.property}`;
+  const own = Object.entries(error.constraints ?? {}).map(([rule, message]) => ({ path, rule, message }));
+  return [...own, ...(error.children ?? []).flatMap((child) => violationsOf(child, path))];
+}
+
+function violated(violations: Violation[]): HalyardError {
+  return new HalyardError('VALIDATION_FAILED', { details: violations });
+}
+
+function rulesOf(type: Class): ReturnType<ReturnType<typeof getMetadataStorage>['getTargetValidationMetadatas']> {
+  return getMetadataStorage().getTargetValidationMetadatas(type as new () => object, '', true, false);
+}
+
+/**
+ * Whether validating may need a promise: an asynchronous constraint of its own, or nested objects, whose classes are
+ * known only when the values are there. `validateSync` would skip such constraints silently.
+ */
+function mayBeAsynchronous(type: Class): boolean {
+  const storage = getMetadataStorage();
+  return rulesOf(type).some(
+    (rule) =>
+      rule.type === 'nestedValidation' ||
+      storage.getTargetValidatorConstraints(rule.constraintCls).some((constraint) => constraint.async),
+  );
+}

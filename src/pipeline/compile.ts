@@ -1,0 +1,332 @@
+/** From what the scanner found to plans: every decision that does not depend on a message is taken here, once. */
+import { HalyardError } from '../errors.js';
+import type { BodySource } from './body.js';
+import {
+  isThenable,
+  Refusal,
+  type Guard,
+  type Interceptor,
+  type Middleware,
+  type ParameterInfo,
+  type Pipe,
+  type Stage,
+} from './components.js';
+import type { Context } from './context.js';
+import type { Observers } from './observers.js';
+import { paramInvalid, type ParameterSpec } from './parameters.js';
+import {
+  compilePost,
+  preStep,
+  refusalError,
+  type CatcherEntry,
+  type Plan,
+  type PostChain,
+  type Resolve,
+  type Responder,
+  type Step,
+} from './plan.js';
+
+/** Makes components and instances out of what was written in `use`, in providers, and in parameters. */
+export interface Resolver {
+  /** A token of the container, or an instance as it is. */
+  resolve<T>(component: unknown): Resolve<T>;
+}
+
+/**
+ * What is evaluated once per connection or HTTP request. A slot is an index into `context.slots`; the container's scoped
+ * instances are filled before the guards run, request values behind them.
+ */
+export class SlotTable {
+  readonly scoped: { readonly slot: number; readonly token: unknown }[] = [];
+  readonly request: { readonly slot: number; readonly evaluate: (c: Context) => unknown }[] = [];
+  #size = 0;
+
+  addScoped(token: unknown): number {
+    const known = this.scoped.find((entry) => entry.token === token);
+    if (known) return known.slot;
+    this.scoped.push({ slot: this.#size, token });
+    return this.#size++;
+  }
+
+  addRequest(evaluate: (c: Context) => unknown): number {
+    this.request.push({ slot: this.#size, evaluate });
+    return this.#size++;
+  }
+}
+
+/** What a method is called with: steps that evaluate what needs evaluating, and getters for all parameters. */
+interface Arguments {
+  readonly steps: readonly Step[];
+  readonly getters: readonly ((c: Context) => unknown)[];
+}
+
+export interface Invocation {
+  readonly parameters: readonly ParameterSpec[];
+  /** Pipes of app, controller and method, in this order. */
+  readonly pipes: readonly Resolve<Pipe>[];
+  readonly target: Resolve<object>;
+  readonly method: (...args: unknown[]) => unknown;
+  /** There is no message: the body is `null`, unchecked. */
+  readonly withoutBody: boolean;
+}
+
+export interface PlanParts<C extends Context> {
+  readonly guards: readonly Resolve<Guard>[];
+  readonly interceptors: readonly Resolve<Interceptor>[];
+  readonly catchers: readonly CatcherEntry[];
+  readonly invocation: Invocation;
+  readonly responder: Responder<C>;
+  readonly observers: Observers;
+  readonly slots: SlotTable;
+  readonly resolver: Resolver;
+}
+
+/** The plan of a message, a connect, a hook or the handler of an HTTP request. */
+export function compilePlan<C extends Context>(parts: PlanParts<C>): Plan<C> {
+  const { guards, interceptors, invocation, responder } = parts;
+  const post = compilePost(interceptors);
+  const args = compileArguments(invocation, parts.slots, parts.resolver, post);
+  const respondAt = guards.length + interceptors.length + args.steps.length + 1;
+  const steps: Step[] = [
+    ...guards.map(guardStep),
+    ...interceptors.map((interceptor, index) => preStep(interceptor, index, respondAt)),
+    ...args.steps,
+    callStep(invocation, args.getters),
+    respondStep(responder as Responder<Context>, post),
+  ];
+  const stages: Stage[] = [
+    ...guards.map(() => 'guard' as const),
+    ...interceptors.map(() => 'pre' as const),
+    ...args.steps.map(() => 'body' as const),
+    'endpoint',
+    'send',
+  ];
+  return finishPlan(parts, steps, stages);
+}
+
+/** The plan of everything before the 101, or before an HTTP body is read. Nothing is sent where it succeeds. */
+export function compileAdmission<C extends Context>(parts: {
+  middleware: readonly Resolve<Middleware>[];
+  guards: readonly Resolve<Guard>[];
+  catchers: readonly CatcherEntry[];
+  responder: Responder<C>;
+  observers: Observers;
+  slots: SlotTable;
+}): Plan<C> {
+  const bind = bindStep(parts.slots);
+  const steps: Step[] = [...parts.middleware.map(middlewareStep), ...parts.guards.map(guardStep), bind];
+  const stages: Stage[] = [
+    ...parts.middleware.map(() => 'middleware' as const),
+    ...parts.guards.map(() => 'guard' as const),
+    'bind',
+  ];
+  return finishPlan({ ...parts, interceptors: [] }, steps, stages);
+}
+
+function finishPlan<C extends Context>(
+  parts: Pick<PlanParts<C>, 'interceptors' | 'catchers' | 'responder' | 'observers'>,
+  steps: readonly Step[],
+  stages: readonly Stage[],
+): Plan<C> {
+  return Object.freeze({
+    steps,
+    stages,
+    interceptors: parts.interceptors,
+    catchers: parts.catchers,
+    responder: parts.responder,
+    observers: parts.observers,
+    watched: parts.interceptors.length > 0 || parts.observers.watchHandled,
+  });
+}
+
+function guardStep(resolve: Resolve<Guard>): Step {
+  return (c) => {
+    const allowed = resolve(c).canActivate(c);
+    if (allowed === true) return undefined;
+    return isThenable(allowed) ? allowed.then(requireAllowed) : requireAllowed(allowed);
+  };
+}
+
+function requireAllowed(allowed: unknown): void {
+  if (!allowed) throw new HalyardError('FORBIDDEN');
+}
+
+function middlewareStep(resolve: Resolve<Middleware>): Step {
+  return (c) => {
+    const result = resolve(c).use(c as never);
+    return isThenable(result) ? result.then(requireUnrefused) : requireUnrefused(result);
+  };
+}
+
+function requireUnrefused(result: unknown): void {
+  if (result instanceof Refusal) throw refusalError(result);
+}
+
+/** Fills the request slots, each once; the first failure ends it. */
+function bindStep(slots: SlotTable): Step {
+  return (c) => {
+    const values = c.slots as unknown[];
+    let pending: Promise<void> | undefined;
+    for (const { slot, evaluate } of slots.request) {
+      const assign = (): void | Promise<void> => {
+        const value = evaluate(c);
+        if (!isThenable(value)) {
+          values[slot] = value;
+          return undefined;
+        }
+        return Promise.resolve(value).then((resolved) => {
+          values[slot] = resolved;
+        });
+      };
+      pending = pending ? pending.then(assign) : (assign() as Promise<void> | undefined);
+    }
+    return pending;
+  };
+}
+
+function callStep({ target, method }: Invocation, getters: readonly ((c: Context) => unknown)[]): Step {
+  const call = compileCall(target, method, getters);
+  return (c) => {
+    const result = call(c);
+    if (!isThenable(result)) {
+      c.result = result;
+      return undefined;
+    }
+    return result.then((value) => {
+      c.result = value;
+    });
+  };
+}
+
+/** One call without an array of arguments for the usual counts of parameters. */
+function compileCall(
+  target: Resolve<object>,
+  method: (...args: unknown[]) => unknown,
+  getters: readonly ((c: Context) => unknown)[],
+): (c: Context) => unknown {
+  const [a, b, d, e] = getters;
+  switch (getters.length) {
+    case 0:
+      return (c) => method.call(target(c));
+    case 1:
+      return (c) => method.call(target(c), a!(c));
+    case 2:
+      return (c) => method.call(target(c), a!(c), b!(c));
+    case 3:
+      return (c) => method.call(target(c), a!(c), b!(c), d!(c));
+    case 4:
+      return (c) => method.call(target(c), a!(c), b!(c), d!(c), e!(c));
+    default:
+      return (c) => method.apply(target(c), getters.map((get) => get(c)));
+  }
+}
+
+function respondStep(responder: Responder<Context>, post: PostChain): Step {
+  return (c) => {
+    const waiting = responder.respond(c, c.result, post);
+    // From here on the answer is out: whatever settles later is late.
+    if (waiting === undefined) {
+      c.settled = true;
+      return undefined;
+    }
+    return waiting;
+  };
+}
+
+function compileArguments(
+  invocation: Invocation,
+  slots: SlotTable,
+  resolver: Resolver,
+  post: PostChain,
+): Arguments {
+  const steps: Step[] = [];
+  const getters = invocation.parameters.map((spec, index): ((c: Context) => unknown) => {
+    switch (spec.from) {
+      case 'value': {
+        const { get } = spec;
+        return (c) => get(c, post);
+      }
+      case 'provider':
+        return resolver.resolve(spec.token);
+      case 'request': {
+        const evaluate = requestEvaluator(spec, invocation.pipes, resolver);
+        const slot = slots.addRequest(evaluate);
+        return (c) => c.slots[slot];
+      }
+      case 'custom': {
+        const transform = compilePipes([...invocation.pipes, ...resolvePipes(spec.pipes, resolver)], spec.info);
+        steps.push(evaluateStep(index, (c) => chain(spec.get(c), (value) => transform(value, c))));
+        return (c) => c.values![index];
+      }
+      case 'body': {
+        if (invocation.withoutBody) return () => null;
+        const pipes = [...invocation.pipes, ...resolvePipes(spec.pipes, resolver)];
+        const transform = compilePipes(pipes, spec.info);
+        const { read } = spec;
+        steps.push(
+          evaluateStep(
+            index,
+            pipes.length === 0
+              ? (read as unknown as (c: Context) => unknown)
+              : (c) => chain(read(c as unknown as BodySource), (value) => transform(value, c)),
+          ),
+        );
+        return (c) => c.values![index];
+      }
+    }
+  });
+  return { steps, getters };
+}
+
+function evaluateStep(index: number, evaluate: (c: Context) => unknown): Step {
+  return (c) => {
+    const value = evaluate(c);
+    if (value instanceof Promise) {
+      return value.then((resolved) => {
+        (c.values ??= [])[index] = resolved;
+      });
+    }
+    (c.values ??= [])[index] = value;
+    return undefined;
+  };
+}
+
+/** Pipes have the first word on what the client sent; the declared type converts what they leave as text. */
+function requestEvaluator(
+  spec: Extract<ParameterSpec, { from: 'request' }>,
+  outer: readonly Resolve<Pipe>[],
+  resolver: Resolver,
+): (c: Context) => unknown {
+  const inherited = compilePipes(outer, spec.info);
+  const own = compilePipes(resolvePipes(spec.pipes, resolver), spec.info);
+  const finish = (value: unknown): unknown => {
+    if (value !== undefined) return spec.read(value);
+    if (spec.optional) return undefined;
+    throw paramInvalid(spec.info, 'is missing');
+  };
+  return (c) => {
+    const value = spec.pick(c.request);
+    if (value === undefined) return spec.optional ? undefined : chain(own(value, c), finish);
+    return chain(
+      chain(inherited(value, c), (next) => own(next, c)),
+      finish,
+    );
+  };
+}
+
+function resolvePipes(pipes: readonly unknown[], resolver: Resolver): Resolve<Pipe>[] {
+  return pipes.map((pipe) => resolver.resolve<Pipe>(pipe));
+}
+
+function compilePipes(pipes: readonly Resolve<Pipe>[], info: ParameterInfo): (value: unknown, c: Context) => unknown {
+  return (value, c) => {
+    let current = value;
+    for (const pipe of pipes) current = chain(current, (input) => pipe(c).transform(input, info, c));
+    return current;
+  };
+}
+
+/** Calls at once where the value is there, else when it is. */
+function chain(value: unknown, next: (value: unknown) => unknown): unknown {
+  return value instanceof Promise ? value.then(next) : next(value);
+}

@@ -1,0 +1,279 @@
+/**
+ * What each parameter of a method is bound from, decided at boot. Everything that cannot be bound is reported here, so
+ * that binding a value later is a call and nothing else.
+ */
+import type { BootCode } from '../errors.js';
+import { HalyardError } from '../errors.js';
+import type { ParameterRecord } from '../metadata/metadata.js';
+import { compileBody, compileJson, isDto, isSchema, type BodyReader, type JsonReader } from './body.js';
+import type { ParameterInfo } from './components.js';
+import type { Context } from './context.js';
+import { parseNumber } from './pipes.js';
+import type { PostChain } from './plan.js';
+import type { Request } from './request.js';
+import { Message } from './message.js';
+
+/** Where a method runs: it decides what can be bound there. */
+export type Place = 'message' | 'connect' | 'disconnect' | 'error' | 'http';
+
+/** A value of the framework that is bound by its type alone. */
+export interface Builtin {
+  readonly places: readonly Place[];
+  /** @param post what values that are sent beside the result go through */
+  get(c: Context, post: PostChain): unknown;
+}
+
+export type ParameterSpec =
+  | { readonly from: 'body'; readonly read: BodyReader; readonly pipes: readonly unknown[]; readonly info: ParameterInfo }
+  | {
+      readonly from: 'request';
+      readonly pick: (request: Request) => unknown;
+      readonly read: JsonReader;
+      readonly optional: boolean;
+      readonly pipes: readonly unknown[];
+      readonly info: ParameterInfo;
+    }
+  | { readonly from: 'custom'; readonly get: (c: Context) => unknown; readonly pipes: readonly unknown[]; readonly info: ParameterInfo }
+  | { readonly from: 'value'; readonly get: (c: Context, post: PostChain) => unknown }
+  | { readonly from: 'provider'; readonly token: unknown };
+
+export interface ParameterQuery {
+  readonly place: Place;
+  /** How many parameters the method declares. */
+  readonly length: number;
+  readonly records: readonly ParameterRecord[];
+  /** What the compiler emitted; `undefined`: the build emits nothing. */
+  readonly types: readonly unknown[] | undefined;
+  readonly pathParameters: ReadonlySet<string>;
+  readonly builtins: ReadonlyMap<unknown, Builtin>;
+  isProvided(token: unknown): boolean;
+  report(code: BootCode, parameter: number, reason: string, fix: string): void;
+}
+
+/** The specifications of a method's parameters; those that cannot be bound are reported and left out. */
+export function describeParameters(query: ParameterQuery): ParameterSpec[] {
+  const count = Math.max(query.length, query.types?.length ?? 0, ...query.records.map((record) => record.index + 1));
+  const specs: ParameterSpec[] = [];
+  for (let index = 0; index < count; index++) {
+    const record = query.records.find((candidate) => candidate.index === index);
+    const type = query.types?.[index];
+    const spec = record ? describeDecorated(query, record, type) : describeByType(query, index, type);
+    if (spec) specs[index] = spec;
+  }
+  return specs;
+}
+
+function describeDecorated(query: ParameterQuery, record: ParameterRecord, emitted: unknown): ParameterSpec | undefined {
+  const { index } = record;
+  switch (record.source) {
+    case 'body':
+      return describeBody(query, record, emitted);
+    case 'ip':
+      return { from: 'value', get: (c) => c.request.ip };
+    case 'data': {
+      const key = record.name as string | undefined;
+      return { from: 'value', get: key === undefined ? (c) => c.data : (c) => c.data[key] };
+    }
+    case 'inject':
+      if (query.isProvided(record.name)) return { from: 'provider', token: record.name };
+      query.report(
+        'HALYARD_BOOT_BIND',
+        index,
+        `nothing provides ${nameOf(record.name)}`,
+        `add { provide: ${nameOf(record.name)}, … } to the providers of createApp`,
+      );
+      return undefined;
+    case 'custom': {
+      const factory = record.factory as (data: unknown, c: Context) => unknown;
+      const info: ParameterInfo = { source: 'custom', name: undefined, type: emitted, index };
+      return { from: 'custom', get: (c) => factory(record.name, c), pipes: record.pipes, info };
+    }
+    default:
+      return describeRequestValue(query, record, record.source, emitted);
+  }
+}
+
+function describeBody(query: ParameterQuery, record: ParameterRecord, emitted: unknown): ParameterSpec | undefined {
+  const { index } = record;
+  const type = record.type ?? emitted;
+  const path = record.name as string | undefined;
+  const info: ParameterInfo = { source: 'body', name: path, type, index };
+  if (query.place !== 'message' && query.place !== 'http') {
+    query.report('HALYARD_BOOT_BIND', index, 'there is no body in a hook', 'leave it out; an endpoint with triggerOnConnect has one, null at connect');
+    return undefined;
+  }
+  const read = compileBody(type, path, record.optional);
+  if (read) return { from: 'body', read, pipes: record.pipes, info };
+  query.report(
+    'HALYARD_BOOT_BODY_TYPE',
+    index,
+    `the compiler emitted ${emitted === undefined ? 'no type' : `the type ${nameOf(emitted)}`}, which does not say what the body is`,
+    'spell it out: @Body(String), @Body(Item), @Body([Item]), @Body(schema), or @Body(Json) for anything; `import type`, ' +
+      'interfaces and unions such as `string | null` all emit nothing usable: @Body(String) text: string | null',
+  );
+  return undefined;
+}
+
+type RequestSource = 'param' | 'query' | 'header' | 'cookie';
+
+function describeRequestValue(
+  query: ParameterQuery,
+  record: ParameterRecord,
+  source: RequestSource,
+  emitted: unknown,
+): ParameterSpec | undefined {
+  const { index } = record;
+  const name = record.name as string | undefined;
+  const type = record.type ?? emitted;
+  const info: ParameterInfo = { source, name, type, index };
+  if (source === 'param' && name !== undefined && !record.optional && !query.pathParameters.has(name)) {
+    query.report(
+      'HALYARD_BOOT_BIND',
+      index,
+      `the path has no parameter ":${name}"`,
+      query.pathParameters.size > 0
+        ? `it has ${[...query.pathParameters].map((parameter) => `":${parameter}"`).join(', ')}`
+        : `write it into the path, ":${name}"`,
+    );
+    return undefined;
+  }
+  const read = name === undefined ? wholeReader(type) : valueReader(type, info, record.pipes.length > 0);
+  if (!read) {
+    query.report(
+      'HALYARD_BOOT_PARAM_TYPE',
+      index,
+      `the compiler emitted the type ${nameOf(emitted)}, which does not say how to read the value`,
+      `spell it out, @${source[0]!.toUpperCase()}${source.slice(1)}('${name}', Number), or give it a pipe`,
+    );
+    return undefined;
+  }
+  return { from: 'request', pick: picker(source, name), read, optional: record.optional, pipes: record.pipes, info };
+}
+
+function describeByType(query: ParameterQuery, index: number, type: unknown): ParameterSpec | undefined {
+  const builtin = query.builtins.get(type);
+  if (builtin) {
+    if (builtin.places.includes(query.place)) return { from: 'value', get: (c, post) => builtin.get(c, post) };
+    query.report(
+      'HALYARD_BOOT_BIND',
+      index,
+      `${nameOf(type)} does not exist in ${placeText[query.place]}`,
+      `it can be bound in ${builtin.places.map((place) => placeText[place]).join(', ')}`,
+    );
+    return undefined;
+  }
+  if (type === Message && query.place === 'message') {
+    const info: ParameterInfo = { source: 'body', name: undefined, type, index };
+    return { from: 'body', read: compileBody(Message, undefined, false)!, pipes: [], info };
+  }
+  if (type !== undefined && query.isProvided(type)) return { from: 'provider', token: type };
+  query.report(
+    'HALYARD_BOOT_BIND',
+    index,
+    type === undefined
+      ? 'the parameter has no decorator, and its type is not known at run time'
+      : `nothing can bind the type ${nameOf(type)}`,
+    type === undefined
+      ? 'emit decorator metadata, avoid `import type` for it, or use @Inject(Type), @Body(Type), @Param(name)'
+      : 'use @Body(), @Param(), @Query() …, or register it as a provider',
+  );
+  return undefined;
+}
+
+const placeText: Readonly<Record<Place, string>> = {
+  message: 'message endpoints',
+  connect: '@OnConnect',
+  disconnect: '@OnDisconnect',
+  error: '@OnError',
+  http: 'HTTP endpoints',
+};
+
+function picker(source: RequestSource, name: string | undefined): (request: Request) => unknown {
+  const key = source === 'header' ? name?.toLowerCase() : name;
+  const field = ({ param: 'params', query: 'query', header: 'headers', cookie: 'cookies' } as const)[source];
+  if (key === undefined) return (request) => request[field];
+  return (request) => {
+    const values = request[field] as Readonly<Record<string, unknown>>;
+    return Object.hasOwn(values, key) ? values[key] : undefined;
+  };
+}
+
+/** All values of a kind at once: as they are, or as DTO or schema. */
+function wholeReader(type: unknown): JsonReader {
+  const read = isSchema(type) || isDto(type) ? compileJson(type) : undefined;
+  return read ? (value) => asParam(() => read({ ...(value as object) })) : (value) => value;
+}
+
+/** One value, which comes as text. With pipes they have the first word, and what they leave as text is converted. */
+function valueReader(type: unknown, info: ParameterInfo, piped: boolean): JsonReader | undefined {
+  if (isSchema(type)) {
+    const read = compileJson(type)!;
+    return (value) => asParam(() => read(value));
+  }
+  if (type === Array || (Array.isArray(type) && type[0] === String)) return list((value) => value);
+  if (Array.isArray(type)) {
+    const read = valueReader(type[0], info, false);
+    return read && list(read);
+  }
+  if (type === Number) return (value) => (typeof value === 'string' ? toNumber(single(value, info), info) : single(value, info));
+  if (type === Boolean) return (value) => (typeof value === 'string' ? toBoolean(value, info) : single(value, info));
+  if (type === String || type === undefined) return piped ? (value) => value : (value) => single(value, info);
+  return piped ? (value) => value : undefined;
+}
+
+function list(read: JsonReader): JsonReader {
+  return (value) => (Array.isArray(value) ? value : [value]).map(read);
+}
+
+function single(value: unknown, info: ParameterInfo): unknown {
+  if (Array.isArray(value)) throw paramInvalid(info, 'was given more than once');
+  return value;
+}
+
+function toNumber(value: unknown, info: ParameterInfo): number {
+  const number = parseNumber(value as string);
+  if (number === undefined) throw paramInvalid(info, 'must be a number');
+  return number;
+}
+
+function toBoolean(value: string, info: ParameterInfo): boolean {
+  if (value === 'true') return true;
+  if (value === 'false') return false;
+  throw paramInvalid(info, 'must be true or false');
+}
+
+/** A request value that is missing or wrong: 400 `PARAM_INVALID`, with the place in `details`. */
+export function paramInvalid(info: ParameterInfo, text: string): HalyardError {
+  const message = `${info.source} "${info.name ?? ''}" ${text}`;
+  return new HalyardError('PARAM_INVALID', { message, details: [{ path: info.name ?? '', rule: 'type', message: text }] });
+}
+
+/** The errors of DTOs and schemas, which speak of bodies, as those of a request value. */
+function asParam(read: () => unknown): unknown {
+  const rethrow = (error: unknown): never => {
+    if (!(error instanceof HalyardError)) throw error;
+    throw new HalyardError('PARAM_INVALID', { details: error.details, cause: error });
+  };
+  try {
+    const result = read();
+    return result instanceof Promise ? result.catch(rethrow) : result;
+  } catch (error) {
+    return rethrow(error);
+  }
+}
+
+/** A type or token as it reads in a message. */
+export function nameOf(type: unknown): string {
+  if (typeof type === 'function') return type.name || 'an anonymous class';
+  return typeof type === 'symbol' ? String(type) : JSON.stringify(type) ?? String(type);
+}
+
+/** The names of a path's parameters, as find-my-way reads it; a wildcard is `*`. */
+export function pathParameters(path: string): ReadonlySet<string> {
+  const names = new Set<string>();
+  // `::` is a literal colon; a pattern in brackets may follow a name.
+  for (const [, name] of path.replaceAll('::', '').matchAll(/:([A-Za-z0-9_]+)/g)) names.add(name!);
+  if (path.includes('*')) names.add('*');
+  return names;
+}
+

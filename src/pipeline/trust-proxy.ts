@@ -1,0 +1,76 @@
+import { randomBytes } from 'node:crypto';
+import type { IncomingMessage } from 'node:http';
+import proxyAddr from 'proxy-addr';
+import { isEncrypted } from './request.js';
+
+/** Which proxies are believed: Fastify's values. */
+export type TrustProxy = boolean | string | readonly string[] | number | ((address: string, hop: number) => boolean);
+
+/** Who a request really comes from. */
+export interface Peer {
+  readonly id: string;
+  readonly ip: string;
+  readonly host: string;
+  readonly protocol: 'http' | 'https';
+}
+
+type Trust = (address: string, hop: number) => boolean;
+
+/** Longest `x-request-id` that is taken over. */
+const maxRequestIdLength = 128;
+
+/** Reads the forwarded headers of requests that come through a trusted proxy, and of no others. */
+export class ProxyTrust {
+  readonly #trusts: Trust | undefined;
+
+  /** Throws where the value is none that proxy-addr takes. */
+  constructor(setting: TrustProxy) {
+    this.#trusts = compileTrust(setting);
+  }
+
+  /** Whether forwarded headers of anybody are believed. */
+  get enabled(): boolean {
+    return this.#trusts !== undefined;
+  }
+
+  peer(raw: IncomingMessage): Peer {
+    const remote = raw.socket.remoteAddress ?? '';
+    const trusted = this.#trusts !== undefined && this.#trusts(remote, 0);
+    const protocol = isEncrypted(raw) ? 'https' : 'http';
+    const host = raw.headers.host ?? '';
+    if (!trusted) return { id: randomId(), ip: remote, host, protocol };
+    const requestId = first(raw.headers['x-request-id']);
+    return {
+      id: requestId !== undefined && isRequestId(requestId) ? requestId : randomId(),
+      ip: proxyAddr(raw, this.#trusts!) || remote,
+      host: last(raw.headers['x-forwarded-host']) ?? host,
+      protocol: last(raw.headers['x-forwarded-proto']) === 'https' ? 'https' : protocol,
+    };
+  }
+}
+
+/** 128 random bits as 22 characters. */
+export function randomId(): string {
+  return randomBytes(16).toString('base64url');
+}
+
+function compileTrust(setting: TrustProxy): Trust | undefined {
+  if (setting === false) return undefined;
+  if (setting === true) return () => true;
+  if (typeof setting === 'function') return setting;
+  if (typeof setting === 'number') return (_address, hop) => hop < setting;
+  return proxyAddr.compile(typeof setting === 'string' ? setting.split(',').map((part) => part.trim()) : [...setting]);
+}
+
+function isRequestId(id: string): boolean {
+  return id.length > 0 && id.length <= maxRequestIdLength && /^[\x21-\x7e]+$/.test(id);
+}
+
+function first(header: string | string[] | undefined): string | undefined {
+  return Array.isArray(header) ? header[0] : header;
+}
+
+/** The nearest proxy wrote the last value. */
+function last(header: string | string[] | undefined): string | undefined {
+  return first(header)?.split(',').at(-1)?.trim();
+}

@@ -1,0 +1,143 @@
+import { HalyardError, type ErrorPayload } from '../errors.js';
+import type { FrameData, InboundMessage, Protocol, Publication, Ref } from './protocol.js';
+
+const maxRefLength = 64;
+
+/** The event names that the protocol itself uses. */
+export function isReservedEvent(event: string): boolean {
+  return event === '' || /^(?:reply|error|end|dropped|gap|presence_.*)$/s.test(event);
+}
+
+/** For any WebSocket client: values travel as they are, an envelope is used only where a client used one. */
+export const plain: Protocol = {
+  name: 'plain',
+
+  decode(message: InboundMessage) {
+    // An envelope is a JSON object in text. What only looks like one is the business of the endpoint without event.
+    if (message.isBinary || !startsLikeObject(message.raw)) return;
+    const text = message.text();
+    let value: unknown;
+    try {
+      value = JSON.parse(text);
+    } catch {
+      return;
+    }
+    if (mayHoldForbiddenKey.test(text)) refuseForbiddenKeys(value);
+    const { event, payload, ref } = value as { event?: unknown; payload?: unknown; ref?: unknown };
+    if (typeof event !== 'string') return;
+    message.enveloped = true;
+    message.event = event;
+    message.payload = payload;
+    if (ref === undefined) return;
+    if (!isRef(ref)) {
+      throw new HalyardError('BODY_INVALID', {
+        message: `"ref" must be a string of at most ${maxRefLength} characters, or an integer`,
+      });
+    }
+    message.ref = ref;
+  },
+
+  encodeReply(value, ref) {
+    if (ref === undefined) return encodeValue(value);
+    return `{"event":"reply","ref":${JSON.stringify(ref)},"payload":${stringify(value)}}`;
+  },
+
+  encodeError(payload: ErrorPayload, ref) {
+    const text = stringify(payload);
+    return ref === undefined
+      ? `{"event":"error","payload":${text}}`
+      : `{"event":"error","payload":${text},"ref":${JSON.stringify(ref)}}`;
+  },
+
+  encodeEnd(ref) {
+    return `{"event":"end","ref":${JSON.stringify(ref)}}`;
+  },
+
+  encodePublication({ channel, value, event }: Publication): FrameData {
+    if (event === undefined) return encodeValue(value);
+    const head = `{"event":${JSON.stringify(event)},"channel":${JSON.stringify(channel)}`;
+    return `${head},"payload":${stringify(value)}}`;
+  },
+
+  encodeDropped(channel, count) {
+    return `{"event":"dropped","channel":${JSON.stringify(channel)},"count":${count}}`;
+  },
+};
+
+/** A value as a frame of its own: text and bytes as they are, all else as JSON. */
+export function encodeValue(value: unknown): FrameData {
+  if (typeof value === 'string' || value instanceof Uint8Array) return value;
+  return isBinaryValue(value) ? toBytes(value) : stringify(value);
+}
+
+/** Whether a value travels as a binary frame. */
+export function isBinaryValue(value: unknown): value is ArrayBufferView | ArrayBufferLike {
+  return (
+    ArrayBuffer.isView(value) ||
+    value instanceof ArrayBuffer ||
+    (typeof SharedArrayBuffer !== 'undefined' && value instanceof SharedArrayBuffer)
+  );
+}
+
+function toBytes(value: ArrayBufferView | ArrayBufferLike): Uint8Array {
+  return ArrayBuffer.isView(value)
+    ? new Uint8Array(value.buffer, value.byteOffset, value.byteLength)
+    : new Uint8Array(value);
+}
+
+function stringify(value: unknown): string {
+  let text: string | undefined;
+  try {
+    text = JSON.stringify(value);
+  } catch (cause) {
+    throw new HalyardError('SEND_VALUE', { message: `not serialisable as JSON: ${(cause as Error).message}`, cause });
+  }
+  if (text === undefined) {
+    if (value === undefined) return 'null';
+    throw new HalyardError('SEND_VALUE', { message: `a ${typeof value} cannot be sent` });
+  }
+  return text;
+}
+
+/** A ref as clients may give it. */
+function isRef(ref: unknown): ref is Ref {
+  return typeof ref === 'string' ? ref.length <= maxRefLength : Number.isSafeInteger(ref);
+}
+
+function startsLikeObject(raw: Uint8Array): boolean {
+  let at = 0;
+  while (at < raw.length && raw[at]! <= 0x20) at++;
+  return raw[at] === 0x7b;
+}
+
+/** Keys through which a value could reach an object's prototype. */
+const forbiddenKey = /^(?:__proto__|constructor|prototype)$/;
+const mayHoldForbiddenKey = /__proto__|constructor|prototype|\\u/;
+
+/**
+ * JSON from a client. Throws `HALYARD_BODY_INVALID` for what is no JSON, and for the keys `__proto__`, `constructor` and
+ * `prototype` at any depth.
+ */
+export function parseJson(text: string): unknown {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (cause) {
+    throw new HalyardError('BODY_INVALID', { message: 'the body is not valid JSON', cause });
+  }
+  if (mayHoldForbiddenKey.test(text)) refuseForbiddenKeys(value);
+  return value;
+}
+
+/** Not recursive: a body may be nested as deep as its size allows. */
+function refuseForbiddenKeys(root: unknown): void {
+  const pending: unknown[] = [root];
+  while (pending.length > 0) {
+    const value = pending.pop();
+    if (typeof value !== 'object' || value === null) continue;
+    for (const [key, child] of Object.entries(value)) {
+      if (forbiddenKey.test(key)) throw new HalyardError('BODY_INVALID', { message: `the key "${key}" is not allowed` });
+      if (typeof child === 'object') pending.push(child);
+    }
+  }
+}

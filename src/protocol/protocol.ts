@@ -1,0 +1,56 @@
+import type { ErrorPayload } from '../errors.js';
+
+/** A reference that a client gave its message: a string of at most 64 characters, or an integer. */
+export type Ref = string | number;
+
+/** What travels as one frame: text, or bytes. */
+export type FrameData = string | Uint8Array;
+
+/** A message as it came, and what a decoder read off it. */
+export interface InboundMessage {
+  readonly raw: Uint8Array;
+  readonly isBinary: boolean;
+  /** The message as text. */
+  text(): string;
+  /** The message is an envelope, `{"event","payload"?,"ref"?}`: its body is `payload`. */
+  enveloped: boolean;
+  event: string | undefined;
+  payload: unknown;
+  ref: Ref | undefined;
+}
+
+/** A value on its way to the subscribers of a channel. */
+export interface Publication {
+  readonly channel: string;
+  readonly value: unknown;
+  readonly event: string | undefined;
+}
+
+/**
+ * How messages are encoded on one connection.
+ *
+ * An implementation MUST be free of state, so that what it encodes for one connection can be sent to all that speak it,
+ * MUST NOT throw on anything that a client sent other than through `HalyardError`, and MUST throw
+ * `HALYARD_SEND_VALUE` for a value that cannot be encoded.
+ */
+export interface Protocol {
+  readonly name: string;
+  /** Reads an envelope into the message's fields, which are empty before. Called only where a path has `event` endpoints. */
+  decode(message: InboundMessage): void;
+  /** A reply, or one value of a stream. Without a ref the value as it is. */
+  encodeReply(value: unknown, ref: Ref | undefined): FrameData;
+  encodeError(payload: ErrorPayload, ref: Ref | undefined): string;
+  /** The end of a stream that was asked for with a ref. */
+  encodeEnd(ref: Ref): string;
+  encodePublication(publication: Publication): FrameData;
+  /** How many publications a slow reader did not get. */
+  encodeDropped(channel: string, count: number): string;
+}
+
+/** One frame for many connections: encoded once, and framed once by the first transport that sends it. */
+export class SharedFrame {
+  /** The frame as it goes on the wire, where a transport made it. */
+  framed: Uint8Array | undefined = undefined;
+
+  constructor(readonly data: FrameData) {}
+}
