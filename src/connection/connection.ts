@@ -3,7 +3,7 @@ import { HalyardError } from '../errors.js';
 import type { ConnectionData } from '../pipeline/context.js';
 import type { Request } from '../pipeline/request.js';
 import type { Protocol, SharedFrame } from '../protocol/protocol.js';
-import type { CleanUp } from './clean-up.js';
+import { CleanUp } from './clean-up.js';
 import type { Outbound } from './outbound.js';
 
 /** What a connection asks of the session that keeps it. */
@@ -11,7 +11,6 @@ export interface ConnectionHost {
   close(code: number, reason: string): void;
   /** A failure of something that nobody may be awaiting. */
   failed(error: unknown): void;
-  readonly cleanUp: CleanUp;
 }
 
 const resolved = Promise.resolve();
@@ -28,6 +27,7 @@ export class Connection {
   outbound!: Outbound;
   /** @internal */
   host!: ConnectionHost;
+  #cleanUp: CleanUp | undefined = undefined;
 
   constructor(
     /** 128 random bits as 22 characters; unique on all nodes. */
@@ -58,6 +58,16 @@ export class Connection {
   /** The names of the channels that it has joined. */
   get channels(): ReadonlySet<string> {
     return this.joined ?? noChannels;
+  }
+
+  /** @internal What to undo when it has ended. */
+  get cleanUp(): CleanUp {
+    return (this.#cleanUp ??= new CleanUp());
+  }
+
+  /** @internal Whether there is anything to undo. */
+  get hasCleanUp(): boolean {
+    return this.#cleanUp !== undefined;
   }
 
   /** Bytes that wait to be read by the client. */

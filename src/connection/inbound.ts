@@ -2,6 +2,7 @@
 import { HalyardError } from '../errors.js';
 import type { DropReason } from '../pipeline/components.js';
 import { MessageContext } from '../pipeline/context.js';
+import { diagnostics } from '../pipeline/diagnostics.js';
 import { fail, run } from '../pipeline/plan.js';
 import type { Connection } from './connection.js';
 import type { Endpoint, LaneSpec, PathHandle } from './path.js';
@@ -107,6 +108,8 @@ export class Inbound {
   }
 
   #enter(endpoint: Endpoint, c: MessageContext): void {
+    endpoint.messages++;
+    if (diagnostics.message.hasSubscribers) diagnostics.message.publish({ context: c });
     const lane = (this.#lanes[endpoint.lane] ??= new Lane(this.path.current.lanes[endpoint.lane]!));
     if (lane.running < lane.spec.limit && this.#started && lane.queue.length === 0) {
       this.#run(lane, endpoint, c);

@@ -2,8 +2,6 @@
 export class Metrics {
   /** Handshakes by result: `accepted`, or the code of the refusal. */
   readonly handshakes: Record<string, number> = Object.create(null) as Record<string, number>;
-  /** Messages by endpoint, as `/path event`; those that no endpoint took as `/path !`. */
-  readonly messages: Record<string, number> = Object.create(null) as Record<string, number>;
   /** What was not handled or not delivered, by reason. */
   readonly drops: Record<string, number> = Object.create(null) as Record<string, number>;
   /** Ended connections by close code. */

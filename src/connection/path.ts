@@ -1,8 +1,8 @@
 import type { ConnectContext, DisconnectContext, MessageContext, UpgradeContext } from '../pipeline/context.js';
-import type { SlotTable } from '../pipeline/compile.js';
 import type { Observers } from '../pipeline/observers.js';
 import type { Plan } from '../pipeline/plan.js';
 import type { Route } from '../pipeline/route.js';
+import type { OpenScope } from '../pipeline/scope.js';
 import type { ResolvedConnectionOptions } from './options.js';
 import type { RateLimiter } from './rate-limiter.js';
 
@@ -15,6 +15,8 @@ export interface Endpoint {
   readonly timeoutMs: number | false;
   /** Besides the app's own. */
   readonly rateLimiter: RateLimiter | undefined;
+  /** How many it has been given. */
+  messages: number;
 }
 
 /** How the messages of a lane follow each other. */
@@ -30,7 +32,8 @@ export interface WebSocketPath {
   readonly route: Route;
   readonly options: ResolvedConnectionOptions;
   readonly admission: Plan<UpgradeContext>;
-  readonly slots: SlotTable;
+  /** `undefined` where nothing is scoped. */
+  readonly openScope: OpenScope | undefined;
   /** Endpoints with an event; `undefined` where there are none, and nothing is decoded. */
   readonly events: ReadonlyMap<string, Endpoint> | undefined;
   /** Takes what no event endpoint takes. */

@@ -2,8 +2,8 @@
 import { closeCodeOf, HalyardError, payloadOf } from '../errors.js';
 import { CloseInfo, type DropReason, type Stage } from '../pipeline/components.js';
 import { ConnectContext, DisconnectContext, type Context } from '../pipeline/context.js';
+import { diagnostics } from '../pipeline/diagnostics.js';
 import { fail, run, type Plan } from '../pipeline/plan.js';
-import { CleanUp } from './clean-up.js';
 import { checkCloseCode, cutReason } from './close-code.js';
 import type { Connection, ConnectionHost } from './connection.js';
 import { Inbound, type InboundHost } from './inbound.js';
@@ -17,7 +17,6 @@ import type { Transport, TransportListener } from './transport.js';
 const graceMs = 1000;
 
 export class Session implements TransportListener, ConnectionHost, InboundHost, OutboundListener {
-  readonly cleanUp = new CleanUp();
   /** Resolves when the connection is gone and everything behind it has run. */
   readonly ended: Promise<void>;
   readonly #inbound: Inbound;
@@ -60,6 +59,7 @@ export class Session implements TransportListener, ConnectionHost, InboundHost, 
     const { pingMs } = this.path.current.options;
     this.connection.state = 'open';
     this.services.connections.add(this.connection);
+    if (diagnostics.open.hasSubscribers) diagnostics.open.publish({ connection: this.connection });
     if (pingMs !== false) this.#heartbeat = setTimeout(beat, pingMs, this);
     const pending = this.#runConnect(0);
     if (pending === undefined) this.#opened();
@@ -146,6 +146,13 @@ export class Session implements TransportListener, ConnectionHost, InboundHost, 
     this.#sendClose();
     clearTimeout(this.#closeTimer);
     this.#closeTimer = setTimeout(() => this.transport.terminate(), graceMs);
+  }
+
+  /** Ends the socket at once: the app has no more time. */
+  terminate(): void {
+    if (this.connection.state === 'open') this.connection.state = 'closing';
+    this.#sendClose();
+    this.transport.terminate();
   }
 
   pause(): void {
@@ -286,9 +293,13 @@ export class Session implements TransportListener, ConnectionHost, InboundHost, 
       });
     }
     const failed = (error: unknown): void => this.failed(error, 'cleanup');
-    await within(options.closeTimeoutMs, this.cleanUp.run(failed), () => failed(new HalyardError('TIMEOUT')));
+    if (this.connection.hasCleanUp) {
+      const cleaned = this.connection.cleanUp.run(failed);
+      await within(options.closeTimeoutMs, cleaned, () => failed(new HalyardError('TIMEOUT')));
+    }
     if (this.disposeScope) await this.disposeScope().catch(failed);
     observers.closed(this.upgrade, info);
+    if (diagnostics.close.hasSubscribers) diagnostics.close.publish({ connection: this.connection, info });
     this.#resolveEnded();
   }
 

@@ -49,10 +49,24 @@ export function pathToScoped(token: Token, find: FindRecipe, seen = new Set<Toke
 }
 
 /** Emitted for what is no class at run time, and for scalars: they name no provider. */
-const nameless: ReadonlySet<unknown> = new Set([Object, Function, Array, Promise, String, Number, Boolean, Symbol, BigInt]);
+const nameless: ReadonlySet<unknown> = new Set([
+  Object,
+  Function,
+  Array,
+  Promise,
+  String,
+  Number,
+  Boolean,
+  Symbol,
+  BigInt,
+]);
 
 function missing(recipe: Recipe, index: number, token: Token): BootProblem {
-  const problem = { code: 'HALYARD_BOOT_PROVIDER', where: recipe.where, parameter: parameterOf(recipe, index) } as const;
+  const problem = {
+    code: 'HALYARD_BOOT_PROVIDER',
+    where: recipe.where,
+    parameter: parameterOf(recipe, index),
+  } as const;
   const name = tokenName(token);
   if (token === notEmitted) {
     return {

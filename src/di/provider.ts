@@ -101,7 +101,7 @@ export function recipeOf(provider: Provider): Recipe | BootProblem {
     return recipe('existing', provide, 'transient', [provider.useExisting], ([existing]) => existing, where);
   }
   if ('useValue' in provider) return recipe('value', provide, 'singleton', [], () => provider.useValue);
-  return malformed(tokenName(provide), 'it says not how it is provided');
+  return malformed(tokenName(provide), 'it does not say how it is provided');
 }
 
 export function recipe(
@@ -126,9 +126,8 @@ function classRecipe(token: Token, type: Class, scope?: Scope): Recipe {
 /** One token a parameter: `@Inject` before the emitted type. A class without a constructor has its base class' own. */
 function parametersOf(type: Class): (Token | undefined)[] {
   const types = constructorTypes(type);
-  const base = Object.getPrototypeOf(type) as Class;
   // A constructor of its own on a class without decorators: what is found are the base class' types, not this one's.
-  const foreign = type.length > 0 && types !== undefined && base.prototype && types === constructorTypes(base);
+  const foreign = types && type.length > 0 && types === constructorTypes(Object.getPrototypeOf(type) as Class);
   const parameters: (Token | undefined)[] =
     types && !foreign ? [...(types as (Token | undefined)[])] : Array.from({ length: type.length }, () => notEmitted);
   if (foreign) return parameters;

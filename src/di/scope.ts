@@ -1,5 +1,6 @@
 /** One lifetime: it makes instances, keeps those that live as long as itself, and disposes what it made. */
 import { HalyardError } from '../errors.js';
+import { isThenable } from '../pipeline/components.js';
 import type { FindRecipe } from './graph.js';
 import { tokenName, type ContainerScope, type Recipe, type Token } from './provider.js';
 
@@ -11,9 +12,8 @@ export interface ScopeParts {
   readonly lifetime: Lifetime;
   /** Has the singletons. */
   readonly app?: HalyardScope;
-  /** What the framework supplies. */
-  readonly values?: ReadonlyMap<Token, unknown>;
-  readonly openExternal?: (() => ContainerScope) | undefined;
+  /** Opens the external container's part. Called only for tokens that it calls scoped. */
+  readonly openExternal: () => ContainerScope;
 }
 
 /**
@@ -24,6 +24,8 @@ export interface ScopeParts {
  */
 export class HalyardScope implements ContainerScope {
   readonly #parts: ScopeParts;
+  /** What the framework supplies. */
+  readonly #values: ReadonlyMap<Token, unknown> | undefined;
   readonly #kept = new Map<Token, unknown>();
   /** What to dispose, in order of creation, each with the name of its provider. */
   readonly #disposables = new Map<object, string>();
@@ -32,14 +34,19 @@ export class HalyardScope implements ContainerScope {
   #disposed: Promise<void> | undefined;
 
   /** @internal `container.createScope()` makes them. */
-  constructor(parts: ScopeParts) {
+  constructor(parts: ScopeParts, values?: ReadonlyMap<Token, unknown>) {
     this.#parts = parts;
+    this.#values = values;
+  }
+
+  get disposed(): boolean {
+    return this.#disposed !== undefined;
   }
 
   /** Whether something provides the token, here or in the app. */
   has(token: Token): boolean {
     const recipe = this.#parts.find(token);
-    return recipe !== undefined && (recipe.kind !== 'builtin' || this.#parts.values?.has(token) === true);
+    return recipe !== undefined && (recipe.kind !== 'builtin' || this.#values?.has(token) === true);
   }
 
   /**
@@ -49,18 +56,20 @@ export class HalyardScope implements ContainerScope {
    */
   get<T>(token: Token<T>): T | Promise<T>;
   get(token: Token): unknown {
+    if (this.#disposed) throw this.#gone(token);
     const kept = this.#kept.get(token);
     if (kept !== undefined) return kept;
-    this.#assertLive(token);
-    const { find, lifetime, app, values } = this.#parts;
+    const value = this.#values?.get(token);
+    if (value !== undefined) return value;
+    const { find, lifetime, app } = this.#parts;
     const recipe = find(token);
     if (!recipe) throw missing(token);
-    if (recipe.kind === 'builtin' && values?.has(token)) return values.get(token);
     if (recipe.scope === 'transient') return this.#make(recipe);
     if (recipe.scope === 'singleton' && app) return app.get(token);
-    if (recipe.kind === 'builtin' || (recipe.scope === 'connection' && lifetime !== 'connection')) {
-      throw missing(token, lifetime === 'connection' ? 'is not there' : 'lives with a connection or HTTP request: ask its scope');
+    if (recipe.scope === 'connection' && lifetime !== 'connection') {
+      throw missing(token, 'lives with a connection or HTTP request: ask its scope');
     }
+    if (recipe.kind === 'builtin') throw missing(token, 'is not there in this scope, or not yet');
     // A provider may have made `undefined`.
     return this.#kept.has(token) ? undefined : this.#keep(recipe);
   }
@@ -95,24 +104,25 @@ export class HalyardScope implements ContainerScope {
   }
 
   #create(recipe: Recipe, args: readonly unknown[]): unknown {
-    this.#assertLive(recipe.token);
+    if (this.#disposed) throw this.#gone(recipe.token);
     const made = recipe.create(args, () => this.#openExternal());
-    // A factory may hand on one of its dependencies: that has an owner already.
-    const ours = (recipe.kind === 'class' || recipe.kind === 'factory') && this.#parts.lifetime !== 'caller';
-    const own = (instance: unknown): unknown => {
-      if (ours && disposerOf(instance) && !args.includes(instance)) {
-        this.#disposables.set(instance as object, recipe.where);
-      }
-      return instance;
-    };
-    if (recipe.kind === 'value' || !isThenable(made)) return own(made);
+    if (!isThenable(made)) return this.#own(recipe, args, made);
     return this.#watch(
       Promise.resolve(made).then((instance) => {
-        own(instance);
-        this.#assertLive(recipe.token);
+        this.#own(recipe, args, instance);
+        if (this.#disposed) throw this.#gone(recipe.token);
         return instance;
       }),
     );
+  }
+
+  /** A factory may hand on one of its dependencies: that has an owner already. */
+  #own(recipe: Recipe, args: readonly unknown[], instance: unknown): unknown {
+    const made = recipe.kind === 'class' || recipe.kind === 'factory';
+    if (made && this.#parts.lifetime !== 'caller' && disposerOf(instance) && !args.includes(instance)) {
+      this.#disposables.set(instance as object, tokenName(recipe.token));
+    }
+    return instance;
   }
 
   /** `dispose` waits for it; and its failure is no unhandled rejection when another dependency failed first. */
@@ -125,8 +135,7 @@ export class HalyardScope implements ContainerScope {
 
   #openExternal(): ContainerScope {
     if (!this.#external) {
-      const external = this.#parts.openExternal?.();
-      if (!external) throw new HalyardError('APP_STATE', { message: 'the external container has no `createScope`' });
+      const external = this.#parts.openExternal();
       this.#disposables.set({ [Symbol.asyncDispose]: async () => external.dispose() }, 'the external scope');
       this.#external = external;
     }
@@ -136,27 +145,32 @@ export class HalyardScope implements ContainerScope {
   async #disposeAll(): Promise<void> {
     await Promise.allSettled(this.#pending);
     const errors: unknown[] = [];
-    const failed: string[] = [];
-    for (const [instance, where] of [...this.#disposables].reverse()) {
+    const names: string[] = [];
+    for (const [instance, name] of [...this.#disposables].reverse()) {
       try {
         await disposerOf(instance)?.call(instance);
       } catch (error) {
         errors.push(error);
-        failed.push(where);
+        names.push(name);
       }
     }
     this.#disposables.clear();
     this.#kept.clear();
-    if (errors.length > 0) throw new AggregateError(errors, `could not be disposed: ${failed.join(', ')}`);
+    if (errors.length > 0) throw new AggregateError(errors, `could not be disposed: ${names.join(', ')}`);
   }
 
-  #assertLive(token: Token): void {
-    if (!this.#disposed) return;
+  #gone(token: Token): HalyardError {
     const whose = this.#parts.lifetime === 'connection' ? 'the scope of its connection or HTTP request' : 'the app';
-    throw new HalyardError('APP_STATE', { message: `${tokenName(token)}: ${whose} has been disposed` });
+    return new HalyardError('APP_STATE', { message: `${tokenName(token)}: ${whose} has been disposed` });
   }
 }
 
 function missing(token: Token, what = 'is provided by nothing'): HalyardError {
   return new HalyardError('PROVIDER_MISSING', { message: `${tokenName(token)} ${what}` });
+}
+
+function disposerOf(instance: unknown): (() => unknown) | undefined {
+  if ((typeof instance !== 'object' && typeof instance !== 'function') || instance === null) return undefined;
+  const { [Symbol.asyncDispose]: later, [Symbol.dispose]: now } = instance as Partial<AsyncDisposable & Disposable>;
+  return later ?? now;
 }

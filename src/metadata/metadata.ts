@@ -96,15 +96,11 @@ export function readRecord(target: Class): ClassRecord {
     for (const [k, v] of record.metadata) merged.metadata.set(k, v);
     for (const [name, method] of record.methods) merged.methods.set(name, method);
   }
-  const own = chain.at(-1);
-  if (own && Reflect.hasOwnMetadata('design:paramtypes', target)) {
-    merged.constructorParameters.push(...own.constructorParameters);
-  } else {
-    for (const record of chain) {
-      if (record.constructorParameters.length > 0) {
-        merged.constructorParameters.splice(0, Infinity, ...record.constructorParameters);
-      }
-    }
+  // `@Inject` goes with the constructor that it stands in: the class' own, or the nearest inherited one.
+  for (let c: unknown = target; typeof c === 'function' && c !== Function.prototype; c = Object.getPrototypeOf(c)) {
+    const { constructorParameters = [] } = (Reflect.getOwnMetadata(key, c) ?? {}) as Partial<ClassRecord>;
+    merged.constructorParameters.push(...constructorParameters);
+    if (constructorParameters.length > 0 || Reflect.hasOwnMetadata('design:paramtypes', c)) break;
   }
   return merged;
 }

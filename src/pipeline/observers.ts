@@ -2,6 +2,7 @@ import type { Logger } from 'pino';
 import { statusOf } from '../errors.js';
 import type { CloseInfo, DropReason, Dropped, Observer, Outcome, Stage } from './components.js';
 import type { Context } from './context.js';
+import { diagnostics } from './diagnostics.js';
 
 /** Tells all observers of one route; what one of them throws is logged and stops nothing. */
 export class Observers {
@@ -25,6 +26,7 @@ export class Observers {
 
   dropped(c: Context, reason: DropReason, count = 1, channel?: string): void {
     const dropped: Dropped = channel === undefined ? { reason, count } : { reason, count, channel };
+    if (diagnostics.drop.hasSubscribers) diagnostics.drop.publish({ context: c, dropped });
     for (const observer of this.list) this.#tell(observer, 'dropped', () => observer.dropped?.(c, dropped));
   }
 
@@ -33,6 +35,7 @@ export class Observers {
     const fields = { err: error, id: c.id, stage, handler: c.route.handler };
     if (statusOf(error) >= 500) this.logger.error(fields, 'a handler or component failed');
     else this.logger.debug(fields, 'refused');
+    if (diagnostics.error.hasSubscribers) diagnostics.error.publish({ error, context: c, stage });
     for (const observer of this.list) this.#tell(observer, 'failed', () => observer.failed?.(error, c, stage));
   }
 

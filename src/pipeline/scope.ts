@@ -9,4 +9,4 @@ export interface OpenedScope {
 }
 
 /** Opens the scope of a context. Made at boot, only where something scoped is needed. */
-export type OpenScope = (c: Context, connection: object | undefined) => OpenedScope;
+export type OpenScope = (c: Context, connection: object | undefined, cleanUp: object) => OpenedScope;

@@ -16,14 +16,18 @@ interface Marked {
  */
 export class WsTransport implements Transport {
   #corked = false;
+  #listener!: TransportListener;
 
   constructor(
     private readonly ws: WebSocket,
     private readonly socket: Duplex,
     private readonly compressed: boolean,
-    private readonly listener: TransportListener,
-  ) {
-    // Listeners are shared and find their transport by `this`: no closures per connection.
+  ) {}
+
+  /** Starts to report. Listeners are shared and find their transport by `this`: no closures per connection. */
+  listen(listener: TransportListener): void {
+    const { ws, socket } = this;
+    this.#listener = listener;
     (ws as Marked)[transportOf] = this;
     (socket as Marked)[transportOf] = this;
     ws.on('message', onMessage);
@@ -90,13 +94,13 @@ export class WsTransport implements Transport {
   #sendCompressed(data: FrameData): void {
     if (this.ws.readyState !== WebSocket.OPEN) return;
     this.ws.send(data, () => {
-      if (this.ws.bufferedAmount === 0) this.listener.drained();
+      if (this.ws.bufferedAmount === 0) this.#listener.drained();
     });
   }
 
   /** @internal */
   get reportTo(): TransportListener {
-    return this.listener;
+    return this.#listener;
   }
 
   /** @internal What went wrong ended the framing with this close code, where it was the framing. */

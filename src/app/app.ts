@@ -1,0 +1,197 @@
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
+import type { FastifyInstance } from 'fastify';
+import type { Logger } from 'pino';
+import type { Endpoint, PathHandle } from '../connection/path.js';
+import type { Services } from '../connection/services.js';
+import type { HalyardContainer } from '../di/container.js';
+import type { Token } from '../di/provider.js';
+import { HalyardError } from '../errors.js';
+import type { HttpAdapter } from '../http/adapter.js';
+import { attachOwned, attachShared } from '../ws/attach.js';
+import type { UpgradeServer } from '../ws/upgrade.js';
+import type { RouteDescription } from './describe.js';
+import { drain } from './drain.js';
+import { listenForSignals } from './signals.js';
+import type { Settings } from './settings.js';
+
+export interface ListenOptions {
+  /** 0: any free one. @default 3000 */
+  port?: number;
+  /** @default all addresses of the machine */
+  host?: string;
+}
+
+export interface Listening {
+  /** `http://host:port`, https with TLS. */
+  readonly url: string;
+  readonly host: string;
+  readonly port: number;
+}
+
+/** Counters since the app was created, and what is open now. */
+export interface AppMetrics {
+  /** Open connections. */
+  readonly connections: number;
+  /** Upgrades that are being decided. */
+  readonly pendingHandshakes: number;
+  /** Handshakes by result: `accepted`, `gone`, or the code of the refusal. */
+  readonly handshakes: Readonly<Record<string, number>>;
+  /** Messages by endpoint: `/path`, `/path event`; those that no endpoint took as `/path !`. */
+  readonly messages: Readonly<Record<string, number>>;
+  /** What was not handled or not delivered, by reason. */
+  readonly drops: Readonly<Record<string, number>>;
+  /** Ended connections by close code. */
+  readonly closes: Readonly<Record<string, number>>;
+  /** Bytes that wait for readers. */
+  readonly queuedBytes: number;
+  /** Channels with subscribers. */
+  readonly channels: number;
+}
+
+/** What `createApp` puts together. */
+export interface AppParts {
+  readonly settings: Settings;
+  readonly logger: Logger;
+  readonly container: HalyardContainer;
+  readonly services: Services;
+  readonly http: HttpAdapter;
+  readonly upgrades: UpgradeServer;
+  readonly paths: readonly PathHandle[];
+  readonly routes: readonly RouteDescription[];
+  /** Where the app was given a server. */
+  readonly server: Server | undefined;
+  readonly signals: boolean;
+  readonly state: { draining: boolean };
+}
+
+/** A running, or startable, app. Made by `createApp`. */
+export class App {
+  readonly #parts: AppParts;
+  readonly #detachers = new Set<() => void>();
+  #listening: Promise<Listening> | undefined = undefined;
+  #closing: Promise<void> | undefined = undefined;
+
+  constructor(parts: AppParts) {
+    this.#parts = parts;
+    if (parts.server) this.attach(parts.server);
+  }
+
+  /** The Fastify instance: register plugins and routes of your own before `ready()` or `listen()`. */
+  get http(): FastifyInstance {
+    return this.#parts.http.fastify;
+  }
+
+  /** A provider, for code outside of endpoints. Throws `HALYARD_PROVIDER_MISSING`. */
+  get<T>(token: Token<T>): T {
+    return this.#parts.container.get(token);
+  }
+
+  /** Adds the HTTP routes behind your plugins. `listen` and `handler` call it. */
+  ready(): Promise<void> {
+    return this.#parts.http.ready();
+  }
+
+  /** Opens the app's own server. Throws `HALYARD_APP_STATE` when called twice, after `close`, or with `server` set. */
+  listen(options: ListenOptions = {}): Promise<Listening> {
+    const { server } = this.#parts;
+    if (this.#closing) throw new HalyardError('APP_STATE', { message: 'the app is closed' });
+    if (server) throw new HalyardError('APP_STATE', { message: 'the app was given a server: let that one listen' });
+    if (this.#listening) throw new HalyardError('APP_STATE', { message: 'the app listens already' });
+    return (this.#listening = this.#listen(options));
+  }
+
+  async #listen(options: ListenOptions): Promise<Listening> {
+    const { http, upgrades, signals, logger } = this.#parts;
+    await http.ready();
+    this.#detachers.add(attachOwned(http.server, upgrades));
+    const listening = await http.listen({ port: options.port ?? 3000, host: options.host });
+    if (signals) this.#detachers.add(listenForSignals(() => this.close(), logger));
+    logger.info({ url: listening.url }, 'listening');
+    return listening;
+  }
+
+  /**
+   * Puts the app's WebSockets on a server that is somebody else's: Express, Fastify, Nest, plain. Upgrades on other paths
+   * are left to its other listeners.
+   *
+   * @returns takes them off again; open connections stay until `close`
+   */
+  attach(server: Server): () => void {
+    const detach = attachShared(server, this.#parts.upgrades);
+    this.#detachers.add(detach);
+    return () => {
+      this.#detachers.delete(detach);
+      detach();
+    };
+  }
+
+  /** The app's HTTP endpoints as a request handler for another server; what is none of them goes to `next`. */
+  handler = (req: IncomingMessage, res: ServerResponse, next?: (error?: unknown) => void): void => {
+    this.#parts.http.handler(req, res, next);
+  };
+
+  /** All endpoints, and the order in which their components run. */
+  routes(): readonly RouteDescription[] {
+    return this.#parts.routes;
+  }
+
+  /** Counters, for a monitoring page. */
+  metrics(): AppMetrics {
+    const { services, upgrades, paths } = this.#parts;
+    const { handshakes, drops, closes } = services.metrics;
+    let queuedBytes = 0;
+    for (const connection of services.connections) queuedBytes += connection.bufferedBytes;
+    return {
+      connections: services.connections.count(),
+      pendingHandshakes: upgrades.pending,
+      handshakes: { ...handshakes },
+      messages: countMessages(paths),
+      drops: { ...drops },
+      closes: { ...closes },
+      queuedBytes,
+      channels: services.channels.size,
+    };
+  }
+
+  /**
+   * Drains: no new connections, `/readyz` false, open ones are closed 1001 in waves once what they had sent is handled,
+   * then providers are disposed. What is not done after `shutdown.timeout` is cut off. A second call waits for the first.
+   */
+  close(): Promise<void> {
+    return (this.#closing ??= this.#close());
+  }
+
+  async #close(): Promise<void> {
+    const { http, upgrades, settings, container, state, logger } = this.#parts;
+    state.draining = true;
+    // A listen that is still under way is let finish, so that what it opens is closed.
+    await this.#listening?.catch(() => undefined);
+    const deadline = performance.now() + settings.shutdown.timeoutMs;
+    upgrades.abort();
+    await Promise.all([
+      drain(upgrades.sessions, settings.shutdown),
+      http.close(Math.max(0, deadline - performance.now())),
+    ]);
+    for (const detach of this.#detachers) detach();
+    this.#detachers.clear();
+    await container.dispose().catch((error: unknown) => logger.error({ err: error }, 'a provider could not be disposed'));
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+}
+
+function countMessages(paths: readonly PathHandle[]): Record<string, number> {
+  const counts: Record<string, number> = {};
+  const add = (key: string, { messages }: Endpoint): void => {
+    if (messages > 0) counts[key] = messages;
+  };
+  for (const { current } of paths) {
+    const { path } = current.route;
+    for (const [event, endpoint] of current.events ?? []) add(`${path} ${event}`, endpoint);
+    if (current.fallback) add(path, current.fallback);
+    add(`${path} !`, current.rejection);
+  }
+  return counts;
+}

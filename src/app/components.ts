@@ -1,0 +1,52 @@
+import type { Class } from '../metadata/metadata.js';
+import { Each, rolesOf, type ComponentLike, type Role } from '../pipeline/components.js';
+
+/** Components of one level, app, controller or method, by role and in the order in which they were written. */
+export interface Components extends Readonly<Record<Role, readonly ComponentLike[]>> {
+  /** Guards that run for every message. */
+  readonly each: readonly ComponentLike[];
+}
+
+/** Sorts what was written in `use` by the roles that each component fills; what fills none is reported. */
+export function sortComponents(
+  written: readonly unknown[],
+  where: string,
+  report: (where: string, reason: string, fix: string) => void,
+): Components {
+  const sorted: Record<Role | 'each', ComponentLike[]> = {
+    observer: [],
+    middleware: [],
+    guard: [],
+    interceptor: [],
+    pipe: [],
+    catcher: [],
+    each: [],
+  };
+  for (const entry of written) {
+    const component = (entry instanceof Each ? entry.guard : entry) as ComponentLike;
+    if (!isComponent(component)) {
+      report(where, `${String(entry)} is no component`, 'give a class or an instance; a circular import may have left it undefined');
+      continue;
+    }
+    const roles = rolesOf(component);
+    if (entry instanceof Each) {
+      if (roles.includes('guard')) sorted.each.push(component);
+      else report(where, `each() was given ${nameOfComponent(component)}, which is no guard`, 'give it a guard');
+    }
+    for (const role of roles) sorted[role].push(component);
+    if (roles.length === 0) {
+      report(where, `${nameOfComponent(component)} fills no role`, 'it needs a method such as canActivate, use, pre, transform, catch or handled');
+    }
+  }
+  return sorted;
+}
+
+/** A component's name, as messages and `app.routes()` show it. */
+export function nameOfComponent(component: ComponentLike): string {
+  const named = typeof component === 'function' ? (component as Class) : component.constructor;
+  return named.name || 'an anonymous component';
+}
+
+function isComponent(component: unknown): component is ComponentLike {
+  return typeof component === 'function' || (typeof component === 'object' && component !== null);
+}

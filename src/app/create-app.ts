@@ -1,0 +1,304 @@
+import findMyWay from 'find-my-way';
+import { pathToFileURL } from 'node:url';
+import { glob } from 'tinyglobby';
+import { Channels } from '../channels/channels.js';
+import { Connections } from '../connection/connections.js';
+import { Metrics } from '../connection/metrics.js';
+import type { PathHandle } from '../connection/path.js';
+import { RateLimiter } from '../connection/rate-limiter.js';
+import { ConnectionResponder } from '../connection/responder.js';
+import { Sender } from '../connection/sender.js';
+import type { Services } from '../connection/services.js';
+import { HalyardContainer } from '../di/container.js';
+import type { Token } from '../di/provider.js';
+import { BootError, textOf, type BootProblem } from '../errors.js';
+import { HttpAdapter } from '../http/adapter.js';
+import { HttpResponder } from '../http/responder.js';
+import { readRecord, returnType, type Class } from '../metadata/metadata.js';
+import { hasRules, isDto } from '../pipeline/body.js';
+import type { DisconnectContext } from '../pipeline/context.js';
+import type { Responder } from '../pipeline/plan.js';
+import { ConnectionLimiter } from '../ws/limits.js';
+import { RefusalNotes } from '../ws/refusal.js';
+import { UpgradeServer, type MatchedPath } from '../ws/upgrade.js';
+import { App } from './app.js';
+import { builtinsOf, scopedBuiltins } from './builtins.js';
+import { compileHttp, compilePath, type CompileOptions } from './compile.js';
+import { nameOfComponent, sortComponents, type Components } from './components.js';
+import { describeHttp, describePath } from './describe.js';
+import { createLogger } from './logger.js';
+import { resolvePath } from './options.js';
+import { scan, type Scanned, type ScannedMethod } from './scan.js';
+import { resolveSettings, type AppOptions } from './settings.js';
+
+/**
+ * Makes an app: scans the controllers, checks everything, builds the providers and compiles each endpoint. Nothing
+ * listens yet.
+ *
+ * @throws {BootError} `HALYARD_BOOT` with all mistakes at once, in `problems`
+ */
+export async function createApp(options: AppOptions = {}): Promise<App> {
+  const problems: BootProblem[] = [];
+  const settings = resolveSettings(options, problems);
+  const logger = createLogger(options.logger);
+  const controllers = await loadControllers(options.controllers ?? [], problems);
+  const connections = new Connections();
+  const channels = new Channels({
+    channelsPerConnection: settings.limits.channelsPerConnection,
+    find: (id) => connections.get(id),
+  });
+  const services: Services = {
+    logger,
+    connections,
+    channels,
+    metrics: new Metrics(),
+    rateLimiter: settings.rateLimit && new RateLimiter(settings.rateLimit),
+    outboundBytes: settings.outboundBytes,
+    maxPauseMs: settings.maxPauseMs,
+    exposeErrors: settings.exposeErrors,
+  };
+  const replying = new ConnectionResponder(services, false);
+  const receiving = new ConnectionResponder(services, true);
+  const builtins = builtinsOf(replying);
+
+  const container = new HalyardContainer({ external: options.container, builtins: scopedBuiltins });
+  container.register({ provide: Channels, useValue: channels });
+  container.register({ provide: Connections, useValue: connections });
+  for (const provider of options.providers ?? []) container.register(provider);
+  for (const [token, value] of options.overrides ?? []) container.register({ provide: token, useValue: value });
+
+  const components = sortComponents(options.use ?? [], 'createApp.use', (where, reason, fix) =>
+    problems.push({ code: 'HALYARD_BOOT_COMPONENT', where, reason, fix }),
+  );
+  const scanned = scan(controllers, {
+    prefix: settings.prefix,
+    defaultMode: settings.connection.mode,
+    builtins,
+    sender: Sender,
+    isProvided: (token) => container.has(token as Token),
+    problems,
+  });
+  const paths = scanned.paths.map((path) => ({ path, timing: resolvePath(path, settings, problems) }));
+  const tokens = registerUsed(container, controllers, components, scanned);
+  problems.push(...container.check());
+  checkObservers(container, components, scanned, problems);
+  const { router, route } = createRouter(settings.ignoreTrailingSlash);
+  const handles: PathHandle[] = [];
+  for (const { path } of paths) {
+    const handle = {} as PathHandle;
+    handles.push(handle);
+    route(path.path, path.controller.name, handle, problems);
+  }
+  if (problems.length > 0) throw new BootError(problems);
+  warn(scanned, settings.connection.mode, (text) => logger.warn(text));
+
+  await container.build();
+  const instances = new Map<unknown, unknown>();
+  for (const token of tokens) if (!container.isScoped(token)) instances.set(token, await container.resolve(token));
+  const notes = new RefusalNotes(settings.exposeErrors);
+  const compileOptions: CompileOptions = {
+    components,
+    container,
+    instances,
+    logger,
+    responders: {
+      connection: (receiveOnly) => (receiveOnly ? receiving : replying),
+      upgrade: notes,
+      http: new HttpResponder(settings.exposeErrors),
+      hook: hookResponder,
+    },
+  };
+  paths.forEach(({ path, timing }, index) => (handles[index]!.current = compilePath(path, timing, compileOptions)));
+
+  const state = { draining: false };
+  const http = new HttpAdapter({
+    logger,
+    trust: settings.trust,
+    exposeErrors: settings.exposeErrors,
+    https: options.https,
+    ignoreTrailingSlash: settings.ignoreTrailingSlash,
+    maxPayloadBytes: settings.connection.maxPayloadBytes,
+    handshakeMs: settings.handshakeMs,
+    configure: options.http,
+    isDraining: () => state.draining,
+  });
+  const httpPaths = new Set(scanned.http.filter(({ httpMethod }) => isGet(httpMethod)).map(({ path }) => path));
+  http.routes(
+    scanned.http.map((endpoint) => compileHttp(endpoint, compileOptions)),
+    scanned.paths.map(({ path }) => path).filter((path) => !httpPaths.has(path)),
+  );
+  const upgrades = new UpgradeServer({
+    services,
+    trust: settings.trust,
+    limiter: new ConnectionLimiter(settings.limits, settings.trust.enabled, logger),
+    notes,
+    match: (url) => matchPath(router, url),
+    handshakeMs: settings.handshakeMs,
+    maxFragments: settings.maxFragments,
+    production: settings.production,
+    isDraining: () => state.draining,
+  });
+  const routes = [
+    ...paths.flatMap(({ path, timing }) => describePath(path, timing, components)),
+    ...scanned.http.map((endpoint) => describeHttp(endpoint, components)),
+  ];
+  return new App({
+    settings,
+    logger,
+    container,
+    services,
+    http,
+    upgrades,
+    paths: handles,
+    routes: Object.freeze(routes.map((description) => Object.freeze(description))),
+    server: options.server,
+    signals: options.signals ?? true,
+    state,
+  });
+}
+
+/** What `@OnDisconnect` and `@OnError` return is nobody's; what they throw has been reported. */
+const hookResponder: Responder<DisconnectContext> = {
+  respond: () => undefined,
+  fail: () => undefined,
+  answer: () => undefined,
+  close: () => undefined,
+};
+
+async function loadControllers(given: readonly (Class | string)[], problems: BootProblem[]): Promise<Class[]> {
+  const classes: Class[] = [];
+  for (const entry of given) {
+    if (typeof entry !== 'string') {
+      classes.push(entry);
+      continue;
+    }
+    const files = await glob(entry, { absolute: true });
+    const problem = (reason: string, fix: string): unknown =>
+      problems.push({ code: 'HALYARD_BOOT_SETTING', where: `controllers: ${entry}`, reason, fix });
+    if (files.length === 0) problem('no file matches', 'globs are relative to the working directory, and name built files');
+    for (const file of files.sort()) {
+      try {
+        const module = (await import(pathToFileURL(file).href)) as Record<string, unknown>;
+        for (const value of Object.values(module)) {
+          if (typeof value === 'function' && readRecord(value as unknown as Class).controller) classes.push(value as unknown as Class);
+        }
+      } catch (error) {
+        problem(`${file} cannot be loaded: ${textOf(error)}`, 'mend the module');
+      }
+    }
+  }
+  return classes;
+}
+
+/** Controllers and component classes provide themselves. @returns all tokens that the compiler will ask for */
+function registerUsed(
+  container: HalyardContainer,
+  controllers: readonly Class[],
+  app: Components,
+  scanned: Scanned,
+): Set<Token> {
+  const tokens = new Set<Token>();
+  const used = [app, ...methodsOf(scanned).flatMap(({ components }) => components), ...controllerComponents(scanned)];
+  for (const components of used) {
+    for (const component of Object.values(components).flat() as object[]) {
+      if (typeof component !== 'function') continue;
+      container.registerSelf(component as unknown as Class);
+      tokens.add(component as unknown as Class);
+    }
+  }
+  for (const method of methodsOf(scanned)) {
+    for (const spec of method.parameters) {
+      if (spec?.from === 'provider') tokens.add(spec.token as Token);
+      for (const pipe of spec && 'pipes' in spec ? spec.pipes : []) {
+        if (typeof pipe !== 'function') continue;
+        container.registerSelf(pipe as Class);
+        tokens.add(pipe as Class);
+      }
+    }
+  }
+  for (const controller of controllers) {
+    if (typeof controller !== 'function') continue;
+    container.registerSelf(controller);
+    tokens.add(controller);
+  }
+  return tokens;
+}
+
+function methodsOf({ paths, http }: Scanned): ScannedMethod[] {
+  return [...paths.flatMap(({ endpoints, hooks }) => [...endpoints, ...Object.values(hooks).flat()]), ...http];
+}
+
+function controllerComponents({ paths, http }: Scanned): Components[] {
+  return [...paths.map(({ components }) => components), ...http.map((endpoint) => endpoint.controllerComponents)];
+}
+
+/** Observers see a connection before its scope is open, and after it has gone. */
+function checkObservers(container: HalyardContainer, app: Components, scanned: Scanned, problems: BootProblem[]): void {
+  const observers = [app, ...controllerComponents(scanned), ...methodsOf(scanned).map(({ components }) => components)].flatMap(
+    (components) => components.observer,
+  );
+  for (const observer of new Set(observers)) {
+    if (typeof observer !== 'function' || !container.isScoped(observer as Class)) continue;
+    problems.push({
+      code: 'HALYARD_BOOT_SCOPE',
+      where: nameOfComponent(observer),
+      reason: 'an observer outlives connections, and this one is scoped to one',
+      fix: 'make it a singleton, and read what it needs from the context',
+    });
+  }
+}
+
+type Router = findMyWay.Instance<findMyWay.HTTPVersion.V1>;
+
+function createRouter(ignoreTrailingSlash: boolean): {
+  router: Router;
+  route(path: string, where: string, handle: PathHandle, problems: BootProblem[]): void;
+} {
+  const router = findMyWay({ ignoreTrailingSlash, maxParamLength: 1024 });
+  return {
+    router,
+    route: (path, where, handle, problems) => {
+      try {
+        router.on('GET', path, () => undefined, handle);
+      } catch (error) {
+        problems.push({
+          code: 'HALYARD_BOOT_PATH',
+          where,
+          reason: `${path} cannot be routed: ${textOf(error)}`,
+          fix: 'see the path syntax of find-my-way; two paths may not differ in parameter names alone',
+        });
+      }
+    },
+  };
+}
+
+function matchPath(router: Router, url: string): MatchedPath | undefined {
+  const found = router.find('GET', url);
+  if (!found) return undefined;
+  return { handle: found.store as PathHandle, params: found.params, query: found.searchParams as MatchedPath['query'] };
+}
+
+function isGet(method: string): boolean {
+  return method === 'GET' || method === 'ALL';
+}
+
+/** What is no mistake, but seldom meant. */
+function warn(scanned: Scanned, defaultMode: string, log: (text: string) => void): void {
+  for (const method of methodsOf(scanned)) {
+    for (const spec of method.parameters) {
+      if (spec?.from !== 'body') continue;
+      const type: unknown = Array.isArray(spec.info.type) ? spec.info.type[0] : spec.info.type;
+      if (isDto(type) && !hasRules(type)) {
+        log(`${method.handler}: ${type.name} has no class-validator rules: whatever a client sends passes`);
+      }
+    }
+  }
+  for (const { endpoints, options } of scanned.paths) {
+    if ((options.mode ?? defaultMode) !== 'receiveOnly') continue;
+    for (const { controller, handler } of endpoints) {
+      const type = returnType(controller, handler.slice(handler.indexOf('.') + 1));
+      if (type === undefined || type === Promise) continue;
+      log(`${handler}: what a receiveOnly endpoint returns is dropped`);
+    }
+  }
+}

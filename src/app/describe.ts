@@ -1,0 +1,99 @@
+import { nameOfComponent, type Components } from './components.js';
+import type { ScannedHttp, ScannedPath } from './scan.js';
+import type { TimedPath } from './options.js';
+import type { Mode } from '../pipeline/route.js';
+import type { Order } from '../connection/options.js';
+import { roles } from '../pipeline/components.js';
+
+/** One endpoint or hook, and the order in which its components run. */
+export interface RouteDescription {
+  readonly kind: 'websocket' | 'http' | 'hook';
+  /** `WS`, an HTTP method, or the hook's name. */
+  readonly method: string;
+  readonly path: string;
+  readonly event?: string;
+  readonly handler: string;
+  readonly mode?: Mode;
+  readonly order?: Order;
+  /** Once per connection or HTTP request, before the 101: `guard SignedIn`. */
+  readonly admission: readonly string[];
+  /** For each message, connect or request, the endpoint itself among them. */
+  readonly handling: readonly string[];
+}
+
+type Listed = 'observer' | 'middleware' | 'guard' | 'each' | 'interceptor' | 'pipe' | 'catcher';
+
+/** Describes a WebSocket path: its hooks and endpoints. */
+export function describePath(scanned: ScannedPath, timing: TimedPath, app: Components): RouteDescription[] {
+  const levels = [app, scanned.components];
+  const alone = scanned.endpoints.length === 1;
+  const { path } = scanned;
+  const { mode } = timing.options;
+  const admissionLevels = alone ? [...levels, scanned.endpoints[0]!.components] : levels;
+  const admission = list(admissionLevels, ['observer', 'middleware', 'guard', 'each']);
+  const hooks = Object.entries(scanned.hooks).flatMap(([hook, methods]) =>
+    methods.map(({ handler, components }): RouteDescription => {
+      const handling = [...list([components], ['guard']), ...around([...levels, components], handler, hook === 'connect')];
+      return { kind: 'hook', method: hook, path, handler, admission, handling };
+    }),
+  );
+  const endpoints = scanned.endpoints.map(({ handler, components, options }): RouteDescription => {
+    const all = [...levels, components];
+    const guards = [...list(all, ['each']), ...(alone ? [] : list([components], ['guard']))];
+    return {
+      kind: 'websocket',
+      method: 'WS',
+      path,
+      ...(options.event === undefined ? {} : { event: options.event }),
+      handler,
+      mode,
+      order: options.order ?? 'serial',
+      admission,
+      handling: [...guards, ...around(all, handler, true)],
+    };
+  });
+  return [...hooks, ...endpoints];
+}
+
+/** Describes an HTTP endpoint. */
+export function describeHttp(scanned: ScannedHttp, app: Components): RouteDescription {
+  const levels = [app, scanned.controllerComponents, scanned.components];
+  return {
+    kind: 'http',
+    method: scanned.sse ? 'SSE' : scanned.httpMethod,
+    path: scanned.path,
+    handler: scanned.handler,
+    admission: list(levels, ['observer', 'middleware', 'guard', 'each']),
+    handling: around(levels, scanned.handler, true),
+  };
+}
+
+/** Interceptors, pipes, the endpoint, then interceptors and catchers from the inside out. */
+function around(levels: readonly Components[], handler: string, intercepted: boolean): string[] {
+  const interceptors = intercepted ? names(levels, 'interceptor') : [];
+  return [
+    ...interceptors.filter(([, has]) => has.pre).map(([name]) => `interceptor ${name}.pre`),
+    ...list(levels, ['pipe']),
+    `endpoint ${handler}`,
+    ...interceptors
+      .filter(([, has]) => has.post)
+      .map(([name]) => `interceptor ${name}.post`)
+      .reverse(),
+    ...list(levels, ['catcher']).reverse(),
+  ];
+}
+
+function list(levels: readonly Components[], listed: readonly Listed[]): string[] {
+  return listed.flatMap((role) =>
+    levels.flatMap((level) => level[role]).map((component) => `${role === 'each' ? 'guard' : role} ${nameOfComponent(component)}`),
+  );
+}
+
+function names(levels: readonly Components[], role: (typeof roles)[number]): [string, { pre: boolean; post: boolean }][] {
+  return levels
+    .flatMap((level) => level[role])
+    .map((component) => {
+      const shape = (typeof component === 'function' ? component.prototype : component) as Record<string, unknown>;
+      return [nameOfComponent(component), { pre: 'pre' in shape, post: 'post' in shape }];
+    });
+}

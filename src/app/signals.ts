@@ -1,0 +1,32 @@
+import type { Logger } from 'pino';
+
+const signals = ['SIGTERM', 'SIGINT'] as const;
+
+/**
+ * Drains on the first signal and then lets it take its usual effect; a second one exits at once.
+ *
+ * @returns stops listening
+ */
+export function listenForSignals(close: () => Promise<void>, logger: Logger): () => void {
+  let received = false;
+  const stop = (): void => {
+    for (const signal of signals) process.off(signal, onSignal);
+  };
+  const onSignal = (signal: NodeJS.Signals): void => {
+    if (received) {
+      logger.warn({ signal }, 'a second signal: exiting at once');
+      process.exit(1);
+    }
+    received = true;
+    logger.info({ signal }, 'draining');
+    void close().finally(() => {
+      stop();
+      process.kill(process.pid, signal);
+    });
+  };
+  for (const signal of signals) process.on(signal, onSignal);
+  return () => {
+    // While a signal is being followed its handler stays: a second one must still be heard.
+    if (!received) stop();
+  };
+}

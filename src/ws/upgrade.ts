@@ -1,0 +1,312 @@
+/** From an upgrade request to an open connection, or to a refusal that the client can read. */
+import type { IncomingMessage } from 'node:http';
+import type { Duplex } from 'node:stream';
+import { WebSocketServer, type ServerOptions, type WebSocket } from 'ws';
+import { Connection } from '../connection/connection.js';
+import { count } from '../connection/metrics.js';
+import type { PathHandle, WebSocketPath } from '../connection/path.js';
+import type { Services } from '../connection/services.js';
+import { Session } from '../connection/session.js';
+import { cutReason } from '../connection/close-code.js';
+import { HalyardError } from '../errors.js';
+import { CloseInfo, type Stage } from '../pipeline/components.js';
+import { UpgradeContext } from '../pipeline/context.js';
+import { fail, run } from '../pipeline/plan.js';
+import { Reply } from '../pipeline/reply.js';
+import { Request } from '../pipeline/request.js';
+import type { OpenedScope } from '../pipeline/scope.js';
+import { randomId, type ProxyTrust } from '../pipeline/trust-proxy.js';
+import { plain } from '../protocol/plain.js';
+import { checkHandshake } from './handshake.js';
+import type { ConnectionLimiter, Seat } from './limits.js';
+import { isOriginAllowed } from './origin.js';
+import { lingerMs, oneLine, writeRefusal, type RefusalNotes, type Refused } from './refusal.js';
+import { selectProtocol } from './subprotocol.js';
+import { WsTransport } from './ws-transport.js';
+
+export interface UpgradeOptions {
+  readonly services: Services;
+  readonly trust: ProxyTrust;
+  readonly limiter: ConnectionLimiter;
+  readonly notes: RefusalNotes;
+  /** Finds the path of a URL, with its parameters and query. */
+  match(url: string): MatchedPath | undefined;
+  readonly handshakeMs: number;
+  readonly maxFragments: number;
+  readonly production: boolean;
+  isDraining(): boolean;
+}
+
+export interface MatchedPath {
+  readonly handle: PathHandle;
+  readonly params: Readonly<Record<string, string | undefined>>;
+  readonly query: Readonly<Record<string, string | string[] | undefined>>;
+}
+
+/** A client that sends before it may is not waited for. */
+const maxEarlyBytes = 64 * 1024;
+
+/** One upgrade while it is decided. */
+interface Handshake {
+  readonly raw: IncomingMessage;
+  readonly socket: Duplex;
+  readonly handle: PathHandle;
+  readonly path: WebSocketPath;
+  readonly c: UpgradeContext;
+  readonly connection: Connection;
+  readonly scope: OpenedScope | undefined;
+  head: Buffer;
+  seat: Seat | undefined;
+  over: boolean;
+}
+
+export class UpgradeServer {
+  /** Open connections, and closed ones whose last hooks still run. */
+  readonly sessions = new Set<Session>();
+  /** `ws` servers by what distinguishes them: they hold options, no connections. */
+  readonly #servers = new Map<string, WebSocketServer>();
+  readonly #handshakes = new Set<Handshake>();
+  /** The handshake whose 101 is being written: `ws` asks for protocol and headers by callbacks. */
+  #upgrading: Handshake | undefined = undefined;
+
+  constructor(private readonly options: UpgradeOptions) {}
+
+  /** How many upgrades are being decided. */
+  get pending(): number {
+    return this.#handshakes.size;
+  }
+
+  /** @returns false: the path is none of ours, and nothing was done */
+  handle(raw: IncomingMessage, socket: Duplex, head: Buffer): boolean {
+    const matched = this.options.match(raw.url ?? '/');
+    if (!matched) return false;
+    const { services, trust } = this.options;
+    const { handle, params, query } = matched;
+    const path = handle.current;
+    const request = new Request(raw, { ...trust.peer(raw), params, query });
+    const c = new UpgradeContext(request, path.route, new Reply(), services.logger);
+    const subprotocol = selectProtocol(raw.headers['sec-websocket-protocol'], path.options.protocols);
+    const connection = new Connection(randomId(), request, c.data, subprotocol ?? '', c.slots, plain, services.channels);
+    const scope = path.openScope?.(c, connection, connection.cleanUp);
+    const handshake: Handshake = { raw, socket, handle, path, c, connection, scope, head, seat: undefined, over: false };
+    this.#handshakes.add(handshake);
+    // Without a listener a reset would end the process.
+    socket.on('error', ignore);
+    path.observers.opened(c);
+    const admission = this.#admit(handshake, subprotocol);
+    if (admission === undefined) this.#decide(handshake);
+    else this.#wait(handshake, admission);
+    return true;
+  }
+
+  /** Refuses the handshakes that are still being decided. */
+  abort(): void {
+    for (const handshake of this.#handshakes) {
+      const error = new HalyardError('DRAINING');
+      void Promise.resolve(fail(handshake.path.admission, handshake.c, error, 'upgrade')).then(() =>
+        this.#decide(handshake),
+      );
+      handshake.c.abort(error);
+    }
+  }
+
+  #admit(handshake: Handshake, subprotocol: string | undefined): void | Promise<void> {
+    const { path, c, scope } = handshake;
+    try {
+      this.#check(handshake, subprotocol);
+    } catch (error) {
+      return fail(path.admission, c, error, stageOf(error));
+    }
+    return scope ? admitScoped(handshake, scope) : run(path.admission, c);
+  }
+
+  /** What needs no component: the handshake itself, drain, origin, limits, subprotocol. */
+  #check(handshake: Handshake, subprotocol: string | undefined): void {
+    const { raw, path, c } = handshake;
+    const { limiter, production, services } = this.options;
+    const { origins } = path.options;
+    checkHandshake(raw, c.reply);
+    if (this.options.isDraining()) throw new HalyardError('DRAINING');
+    if (!isOriginAllowed(origins, c.request, production)) {
+      const { origin } = raw.headers;
+      services.logger.warn(
+        { origin: clip(origin), path: path.route.path },
+        'origin refused; to allow it: origins: [%s]',
+        JSON.stringify(clip(origin)),
+      );
+      throw new HalyardError('ORIGIN_FORBIDDEN');
+    }
+    handshake.seat = limiter.enter(c.request);
+    if (subprotocol === undefined) throw new HalyardError('SUBPROTOCOL');
+  }
+
+  /** Waits for guards: not for ever, and not for a client that has gone. */
+  #wait(handshake: Handshake, admission: Promise<void>): void {
+    const { socket, path, c } = handshake;
+    const early: Buffer[] = [handshake.head];
+    let earlyBytes = 0;
+    const onData = (chunk: Buffer): void => {
+      early.push(chunk);
+      earlyBytes += chunk.length;
+      if (earlyBytes > maxEarlyBytes) socket.destroy();
+    };
+    const timer = setTimeout(() => {
+      const error = new HalyardError('HANDSHAKE_TIMEOUT');
+      void Promise.resolve(fail(path.admission, c, error, 'upgrade', 'timeout')).then(decide);
+      c.abort(error);
+    }, this.options.handshakeMs);
+    const stop = (): void => {
+      clearTimeout(timer);
+      socket.off('data', onData).off('end', gone).off('close', gone);
+    };
+    const gone = (): void => {
+      stop();
+      this.#lose(handshake);
+    };
+    const decide = (): void => {
+      stop();
+      handshake.head = Buffer.concat(early);
+      this.#decide(handshake);
+    };
+    // Reading is the only way to learn that the client has gone.
+    socket.on('data', onData).on('end', gone).on('close', gone);
+    void admission.then(decide);
+  }
+
+  #decide(handshake: Handshake): void {
+    if (handshake.over) return;
+    const refused = this.options.notes.of(handshake.c);
+    if (refused) this.#refuse(handshake, refused);
+    else this.#accept(handshake);
+  }
+
+  #accept(handshake: Handshake): void {
+    const { connection, handle, socket, c, scope, seat } = handshake;
+    const ws = this.#upgrade(handshake);
+    if (!ws) return this.#lose(handshake);
+    this.#close(handshake);
+    count(this.options.services.metrics.handshakes, 'accepted');
+    const transport = new WsTransport(ws, socket, ws.extensions !== '');
+    const disposeScope = scope && (() => scope.dispose());
+    const session = new Session(connection, handle, transport, this.options.services, c, disposeScope);
+    connection.user = c.user;
+    transport.listen(session);
+    seat?.seated();
+    this.sessions.add(session);
+    void session.ended.then(() => {
+      seat?.leave();
+      this.sessions.delete(session);
+    });
+    session.open();
+  }
+
+  /** Answers a client that does not get in: over HTTP, or where the path says so by a close that browsers can read. */
+  #refuse(handshake: Handshake, refused: Refused): void {
+    const { path, c, socket } = handshake;
+    const byClose = (path.options.refuse === 'close' || refused.close !== undefined) && isHandshakeSound(refused);
+    const ws = byClose ? this.#upgrade(handshake) : undefined;
+    if (ws) {
+      const { code, reason } = refused.close ?? { code: 4000 + refused.status, reason: refused.code };
+      closeRefused(ws, code, reason);
+    } else {
+      writeRefusal(socket, refused, c.reply.headers);
+    }
+    this.#close(handshake);
+    count(this.options.services.metrics.handshakes, refused.code);
+    this.#dispose(handshake, new CloseInfo(refused.status, refused.code, true));
+  }
+
+  /** The client went away before it was answered. */
+  #lose(handshake: Handshake): void {
+    if (handshake.over) return;
+    const { c, socket } = handshake;
+    this.#close(handshake);
+    count(this.options.services.metrics.handshakes, 'gone');
+    c.settled = true;
+    c.abort(new HalyardError('CONNECTION_CLOSED'));
+    socket.destroy();
+    this.#dispose(handshake, new CloseInfo(1006, '', false));
+  }
+
+  #close(handshake: Handshake): void {
+    handshake.over = true;
+    this.#handshakes.delete(handshake);
+  }
+
+  #dispose({ seat, scope, path, c }: Handshake, info: CloseInfo): void {
+    seat?.leave();
+    void scope?.dispose().catch((error: unknown) => path.observers.failed(error, c, 'cleanup'));
+    path.observers.closed(c, info);
+  }
+
+  /** Sends the 101. `undefined`: the client has gone, its socket is destroyed. */
+  #upgrade(handshake: Handshake): WebSocket | undefined {
+    const { raw, socket, head, path } = handshake;
+    let upgraded: WebSocket | undefined;
+    this.#upgrading = handshake;
+    this.#serverFor(path).handleUpgrade(raw, socket, head, (ws) => (upgraded = ws));
+    this.#upgrading = undefined;
+    if (upgraded) socket.off('error', ignore);
+    return upgraded;
+  }
+
+  #serverFor({ options }: WebSocketPath): WebSocketServer {
+    const key = `${options.maxPayloadBytes} ${options.compression}`;
+    const existing = this.#servers.get(key);
+    if (existing) return existing;
+    const server = new WebSocketServer({
+      noServer: true,
+      clientTracking: false,
+      maxPayload: options.maxPayloadBytes,
+      maxFragments: this.options.maxFragments,
+      maxBufferedChunks: 4096,
+      maxPendingAutoPongs: 60,
+      perMessageDeflate: options.compression ? { threshold: 1024 } : false,
+      // The session ends sockets on its own, shorter terms.
+      closeTimeout: 2 ** 31 - 1,
+      handleProtocols: () => this.#upgrading?.connection.subprotocol || false,
+    } as ServerOptions);
+    server.on('headers', (lines: string[]) => {
+      for (const [name, value] of this.#upgrading?.c.reply.headers ?? []) lines.push(`${name}: ${oneLine(value)}`);
+    });
+    this.#servers.set(key, server);
+    return server;
+  }
+}
+
+async function admitScoped({ path, c }: Handshake, scope: OpenedScope): Promise<void> {
+  try {
+    await scope.fill();
+  } catch (error) {
+    await fail(path.admission, c, error, 'upgrade');
+    return;
+  }
+  await run(path.admission, c);
+}
+
+/** Closes a WebSocket that was opened only so that a browser can read why it is refused. */
+function closeRefused(ws: WebSocket, code: number, reason: string): void {
+  const timer = setTimeout(() => ws.terminate(), lingerMs);
+  ws.on('error', ignore);
+  ws.on('close', () => clearTimeout(timer));
+  ws.close(code, cutReason(reason));
+}
+
+/** A 101 can answer only a handshake that was valid. */
+function isHandshakeSound(refused: Refused): boolean {
+  return refused.code !== 'UPGRADE_INVALID' && refused.code !== 'UPGRADE_REQUIRED';
+}
+
+function stageOf(error: unknown): Stage {
+  const code = error instanceof HalyardError ? error.wireCode : undefined;
+  if (code === 'ORIGIN_FORBIDDEN') return 'origin';
+  return code?.endsWith('_LIMIT') ? 'limits' : 'upgrade';
+}
+
+function clip(text: string | undefined): string {
+  return (text ?? '').slice(0, 256);
+}
+
+function ignore(): void {
+  // Reported by what follows: the handshake that is lost, the connection that closes.
+}
