@@ -37,6 +37,8 @@ export class Inbound {
   readonly #lanes: Lane[] = [];
   readonly #running = new Set<MessageContext>();
   #waiting = 0;
+  /** How many are being handled, the one that is calling us included. */
+  #active = 0;
   #number = 0;
   #started = false;
   #refusals = 0;
@@ -63,7 +65,12 @@ export class Inbound {
       } catch (error) {
         return this.#reject(path.rejection, c, error);
       }
-      if (c.event !== undefined) endpoint = path.events.get(c.event) ?? endpoint;
+      if (c.event !== undefined) {
+        const taker = path.events.get(c.event);
+        // An event that no endpoint asks for is a message like any other: its body is all of it.
+        if (taker === undefined) c.enveloped = false;
+        else endpoint = taker;
+      }
     }
     if (endpoint === undefined) return this.#reject(path.rejection, c, unknownEvent(c.event));
     c.route = endpoint.route;
@@ -136,9 +143,12 @@ export class Inbound {
   /** Runs a message. Where all of it is synchronous, it is over when this returns. */
   #run(lane: Lane, endpoint: Endpoint, c: MessageContext): void {
     lane.running++;
+    this.#active++;
     const pending = run(endpoint.plan, c);
-    if (pending === undefined) lane.running--;
-    else this.#follow(lane, endpoint, c, pending);
+    if (pending !== undefined) return this.#follow(lane, endpoint, c, pending);
+    lane.running--;
+    this.#active--;
+    if (this.#whenIdle !== undefined) this.#settle();
   }
 
   /** Waits for a message that is not over yet, but not longer than its timeout. */
@@ -152,6 +162,7 @@ export class Inbound {
       if (!held) return;
       held = false;
       lane.running--;
+      this.#active--;
       this.#advance(lane);
       this.#settle();
     };
@@ -179,7 +190,7 @@ export class Inbound {
   }
 
   #settle(): void {
-    if (this.#whenIdle === undefined || this.#waiting > 0 || this.#running.size > 0) return;
+    if (this.#whenIdle === undefined || this.#waiting > 0 || this.#active > 0) return;
     const callback = this.#whenIdle;
     this.#whenIdle = undefined;
     callback();

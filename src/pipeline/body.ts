@@ -87,7 +87,21 @@ export function hasRules(type: Class): boolean {
   return rulesOf(type).length > 0;
 }
 
-const notDtos: ReadonlySet<unknown> = new Set([Object, Array, Function, Promise, Date, Map, Set, Symbol, BigInt, Message]);
+const notDtos: ReadonlySet<unknown> = new Set([
+  Object,
+  Array,
+  Function,
+  String,
+  Number,
+  Boolean,
+  Symbol,
+  BigInt,
+  Promise,
+  Date,
+  Map,
+  Set,
+  Message,
+]);
 
 /** Whether a type can be the class of a body. */
 export function isDto(type: unknown): type is Class {

@@ -236,17 +236,13 @@ export class TestClient {
 
   /** Says what came instead of what was expected. */
   #failure(expected: string, timeoutMs: number): Error {
+    const { code, reason } = this.#closed ?? {};
     const unread = this.#messages.length > 0 ? `; unread: ${this.#unread()}` : '';
-    if (this.#refusal)
-      return new Error(`expected ${expected}, but ${new RefusedError(this.url, this.#refusal).message}`);
-    if (!this.#closed) return new Error(`expected ${expected}, but nothing came within ${timeoutMs} ms${unread}`);
-    const { code, reason } = this.#closed;
-    const because = this.#error ? ` (${this.#error.message})` : '';
-    const cause = { cause: this.#error };
-    return new Error(
-      `expected ${expected}, but the connection was closed: ${code} '${reason}'${because}${unread}`,
-      cause,
-    );
+    let instead = `nothing came within ${timeoutMs} ms`;
+    if (this.#closed) instead = `the connection was closed: ${code} '${reason}'`;
+    if (this.#error) instead += ` (${this.#error.message})`;
+    if (this.#refusal) instead = new RefusedError(this.url, this.#refusal).message;
+    return new Error(`expected ${expected}, but ${instead}${unread}`, this.#cause);
   }
 
   #unread(): string {

@@ -7,8 +7,9 @@
  * client.send({ event: 'typing' });
  * expect(await client.json()).toEqual({ event: 'typing', by: 'ada' });
  */
-export { testApp, TestApp, type Override, type RequestOptions, type TestAppOptions } from './test-app.js';
+export { testApp, TestApp, type RequestOptions, type TestAppOptions } from './test-app.js';
 export { TestClient, type ClosedInfo, type ConnectOptions, type RawWebSocket, type WaitOptions } from './client.js';
+export type { Override } from './override.js';
 export { RefusedError, type TestResponse } from './response.js';
 export {
   closePayload,

@@ -6,11 +6,9 @@ import { clearTimeout, setTimeout } from 'node:timers';
 import { createApp, type App, type AppOptions, type Token } from '../index.js';
 import { TestClient, type ConnectOptions, type WaitOptions } from './client.js';
 import { closeLater, forget } from './closing.js';
+import { withOverrides, type Override } from './override.js';
 import { RawClient } from './raw-client.js';
 import { readResponse, type TestResponse } from './response.js';
-
-/** A token and what stands in for it: a value, a class, or `{ useFactory }` as a provider has it. */
-export type Override = readonly [token: Token, replacement: unknown];
 
 /** All that `createApp` takes, and what a test replaces of it. `logger` and `signals` are off unless given. */
 export interface TestAppOptions extends AppOptions {
@@ -42,8 +40,7 @@ const host = '127.0.0.1';
  * @throws {BootError} as `createApp`
  */
 export async function testApp({ override = [], waitMs = defaultWaitMs, ...options }: TestAppOptions): Promise<TestApp> {
-  const overrides = new Map([...(options.overrides ?? []), ...override]);
-  const app = await createApp({ logger: false, signals: false, shutdown, ...options, overrides });
+  const app = await createApp({ logger: false, signals: false, shutdown, ...withOverrides(options, override) });
   try {
     const { url } = options.server ? await listenOn(options.server, app) : await app.listen({ port: 0, host });
     return new TestApp(app, url, waitMs, options.server);
