@@ -132,7 +132,10 @@ export class HttpError extends Error {
     message?: string,
     options: { code?: string; details?: unknown; headers?: Record<string, string>; cause?: unknown } = {},
   ) {
-    super(message ?? STATUS_CODES[status] ?? 'error', options.cause === undefined ? undefined : { cause: options.cause });
+    super(
+      message ?? STATUS_CODES[status] ?? 'error',
+      options.cause === undefined ? undefined : { cause: options.cause },
+    );
     this.name = 'HttpError';
     this.code = options.code ?? statusCode(status);
     this.details = options.details;

@@ -25,17 +25,7 @@ export {
   SetHeader,
   Sse,
 } from './decorators/http.js';
-export {
-  Body,
-  Cookie,
-  createParamDecorator,
-  Data,
-  Header,
-  Inject,
-  Ip,
-  Param,
-  Query,
-} from './decorators/params.js';
+export { Body, Cookie, createParamDecorator, Data, Header, Inject, Ip, Param, Query } from './decorators/params.js';
 export {
   SetMetadata,
   Use,

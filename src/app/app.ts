@@ -174,7 +174,9 @@ export class App {
     ]);
     for (const detach of this.#detachers) detach();
     this.#detachers.clear();
-    await container.dispose().catch((error: unknown) => logger.error({ err: error }, 'a provider could not be disposed'));
+    await container
+      .dispose()
+      .catch((error: unknown) => logger.error({ err: error }, 'a provider could not be disposed'));
   }
 
   [Symbol.asyncDispose](): Promise<void> {

@@ -128,7 +128,7 @@ class PathCompiler {
   #endpoint(scanned: ScannedPath['endpoints'][number], timing: EndpointTiming): Endpoint {
     const plan = compilePlan<MessageContext>({
       ...this.#parts(scanned, this.#messageGuards(scanned.components)),
-      responder: this.#connectionResponder as Responder<MessageContext>,
+      responder: this.#connectionResponder,
       invocation: { ...this.#invocation(scanned), withoutBody: false },
     });
     return {
@@ -154,7 +154,7 @@ class PathCompiler {
     const isHook = !this.scanned.endpoints.some((endpoint) => endpoint === scanned);
     return compilePlan<ConnectContext>({
       ...this.#parts(scanned, isHook ? this.#resolve('guard', [scanned.components]) : guards),
-      responder: this.#connectionResponder as Responder<ConnectContext>,
+      responder: this.#connectionResponder,
       invocation: { ...this.#invocation(scanned), withoutBody: true },
     });
   }
@@ -179,7 +179,7 @@ class PathCompiler {
       stages: ['decode'],
       interceptors: [],
       catchers: this.#catchers([...this.#levels, ...this.#lone]),
-      responder: this.#connectionResponder as Responder<MessageContext>,
+      responder: this.#connectionResponder,
       observers: this.#observers,
       watched: false,
     };
@@ -189,7 +189,10 @@ class PathCompiler {
   #parts(
     scanned: ScannedMethod,
     guards: readonly Resolve<Guard>[],
-  ): Pick<Parameters<typeof compilePlan>[0], 'guards' | 'interceptors' | 'catchers' | 'observers' | 'slots' | 'resolver'> {
+  ): Pick<
+    Parameters<typeof compilePlan>[0],
+    'guards' | 'interceptors' | 'catchers' | 'observers' | 'slots' | 'resolver'
+  > {
     const levels = [...this.#levels, scanned.components];
     return {
       guards,
@@ -325,10 +328,10 @@ function openerOf(slots: SlotTable, container: HalyardContainer): OpenScope | un
   return (c, connection, cleanUp) => {
     const scope = container.createScope(
       new Map<Token, unknown>([
-        [Context as Token, c],
-        [Request as Token, c.request],
-        [IncomingMessage as Token, c.request.raw],
-        [CleanUp as Token, cleanUp],
+        [Context, c],
+        [Request, c.request],
+        [IncomingMessage, c.request.raw],
+        [CleanUp, cleanUp],
         ...(connection ? [[Connection as Token, connection] as const] : []),
       ]),
     );

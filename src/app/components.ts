@@ -25,7 +25,11 @@ export function sortComponents(
   for (const entry of written) {
     const component = (entry instanceof Each ? entry.guard : entry) as ComponentLike;
     if (!isComponent(component)) {
-      report(where, `${String(entry)} is no component`, 'give a class or an instance; a circular import may have left it undefined');
+      report(
+        where,
+        `${String(entry)} is no component`,
+        'give a class or an instance; a circular import may have left it undefined',
+      );
       continue;
     }
     const roles = rolesOf(component);
@@ -35,7 +39,11 @@ export function sortComponents(
     }
     for (const role of roles) sorted[role].push(component);
     if (roles.length === 0) {
-      report(where, `${nameOfComponent(component)} fills no role`, 'it needs a method such as canActivate, use, pre, transform, catch or handled');
+      report(
+        where,
+        `${nameOfComponent(component)} fills no role`,
+        'it needs a method such as canActivate, use, pre, transform, catch or handled',
+      );
     }
   }
   return sorted;

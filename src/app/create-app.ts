@@ -28,7 +28,7 @@ import { nameOfComponent, sortComponents, type Components } from './components.j
 import { describeHttp, describePath } from './describe.js';
 import { createLogger } from './logger.js';
 import { resolvePath } from './options.js';
-import { scan, type Scanned, type ScannedMethod } from './scan.js';
+import { scan, type Scanned, type ScannedMethod, type ScannedPath } from './scan.js';
 import { resolveSettings, type AppOptions } from './settings.js';
 
 /**
@@ -82,12 +82,12 @@ export async function createApp(options: AppOptions = {}): Promise<App> {
   const tokens = registerUsed(container, controllers, components, scanned);
   problems.push(...container.check());
   checkObservers(container, components, scanned, problems);
-  const { router, route } = createRouter(settings.ignoreTrailingSlash);
+  const router = findMyWay({ ignoreTrailingSlash: settings.ignoreTrailingSlash, maxParamLength: 1024 });
   const handles: PathHandle[] = [];
   for (const { path } of paths) {
     const handle = {} as PathHandle;
     handles.push(handle);
-    route(path.path, path.controller.name, handle, problems);
+    addRoute(router, path, handle, problems);
   }
   if (problems.length > 0) throw new BootError(problems);
   warn(scanned, settings.connection.mode, (text) => logger.warn(text));
@@ -175,12 +175,14 @@ async function loadControllers(given: readonly (Class | string)[], problems: Boo
     const files = await glob(entry, { absolute: true });
     const problem = (reason: string, fix: string): unknown =>
       problems.push({ code: 'HALYARD_BOOT_SETTING', where: `controllers: ${entry}`, reason, fix });
-    if (files.length === 0) problem('no file matches', 'globs are relative to the working directory, and name built files');
+    if (files.length === 0)
+      problem('no file matches', 'globs are relative to the working directory, and name built files');
     for (const file of files.sort()) {
       try {
         const module = (await import(pathToFileURL(file).href)) as Record<string, unknown>;
         for (const value of Object.values(module)) {
-          if (typeof value === 'function' && readRecord(value as unknown as Class).controller) classes.push(value as unknown as Class);
+          if (typeof value === 'function' && readRecord(value as unknown as Class).controller)
+            classes.push(value as unknown as Class);
         }
       } catch (error) {
         problem(`${file} cannot be loaded: ${textOf(error)}`, 'mend the module');
@@ -234,9 +236,11 @@ function controllerComponents({ paths, http }: Scanned): Components[] {
 
 /** Observers see a connection before its scope is open, and after it has gone. */
 function checkObservers(container: HalyardContainer, app: Components, scanned: Scanned, problems: BootProblem[]): void {
-  const observers = [app, ...controllerComponents(scanned), ...methodsOf(scanned).map(({ components }) => components)].flatMap(
-    (components) => components.observer,
-  );
+  const observers = [
+    app,
+    ...controllerComponents(scanned),
+    ...methodsOf(scanned).map(({ components }) => components),
+  ].flatMap((components) => components.observer);
   for (const observer of new Set(observers)) {
     if (typeof observer !== 'function' || !container.isScoped(observer as Class)) continue;
     problems.push({
@@ -250,32 +254,28 @@ function checkObservers(container: HalyardContainer, app: Components, scanned: S
 
 type Router = findMyWay.Instance<findMyWay.HTTPVersion.V1>;
 
-function createRouter(ignoreTrailingSlash: boolean): {
-  router: Router;
-  route(path: string, where: string, handle: PathHandle, problems: BootProblem[]): void;
-} {
-  const router = findMyWay({ ignoreTrailingSlash, maxParamLength: 1024 });
-  return {
-    router,
-    route: (path, where, handle, problems) => {
-      try {
-        router.on('GET', path, () => undefined, handle);
-      } catch (error) {
-        problems.push({
-          code: 'HALYARD_BOOT_PATH',
-          where,
-          reason: `${path} cannot be routed: ${textOf(error)}`,
-          fix: 'see the path syntax of find-my-way; two paths may not differ in parameter names alone',
-        });
-      }
-    },
-  };
+function addRoute(
+  router: Router,
+  { path, controller }: ScannedPath,
+  handle: PathHandle,
+  problems: BootProblem[],
+): void {
+  try {
+    router.on('GET', path, () => undefined, handle);
+  } catch (error) {
+    problems.push({
+      code: 'HALYARD_BOOT_PATH',
+      where: controller.name,
+      reason: `${path} cannot be routed: ${textOf(error)}`,
+      fix: 'see the path syntax of find-my-way; two paths may not differ in parameter names alone',
+    });
+  }
 }
 
 function matchPath(router: Router, url: string): MatchedPath | undefined {
   const found = router.find('GET', url);
   if (!found) return undefined;
-  return { handle: found.store as PathHandle, params: found.params, query: found.searchParams as MatchedPath['query'] };
+  return { handle: found.store as PathHandle, params: found.params, query: found.searchParams };
 }
 
 function isGet(method: string): boolean {

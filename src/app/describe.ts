@@ -33,7 +33,10 @@ export function describePath(scanned: ScannedPath, timing: TimedPath, app: Compo
   const admission = list(admissionLevels, ['observer', 'middleware', 'guard', 'each']);
   const hooks = Object.entries(scanned.hooks).flatMap(([hook, methods]) =>
     methods.map(({ handler, components }): RouteDescription => {
-      const handling = [...list([components], ['guard']), ...around([...levels, components], handler, hook === 'connect')];
+      const handling = [
+        ...list([components], ['guard']),
+        ...around([...levels, components], handler, hook === 'connect'),
+      ];
       return { kind: 'hook', method: hook, path, handler, admission, handling };
     }),
   );
@@ -85,11 +88,16 @@ function around(levels: readonly Components[], handler: string, intercepted: boo
 
 function list(levels: readonly Components[], listed: readonly Listed[]): string[] {
   return listed.flatMap((role) =>
-    levels.flatMap((level) => level[role]).map((component) => `${role === 'each' ? 'guard' : role} ${nameOfComponent(component)}`),
+    levels
+      .flatMap((level) => level[role])
+      .map((component) => `${role === 'each' ? 'guard' : role} ${nameOfComponent(component)}`),
   );
 }
 
-function names(levels: readonly Components[], role: (typeof roles)[number]): [string, { pre: boolean; post: boolean }][] {
+function names(
+  levels: readonly Components[],
+  role: (typeof roles)[number],
+): [string, { pre: boolean; post: boolean }][] {
   return levels
     .flatMap((level) => level[role])
     .map((component) => {

@@ -11,13 +11,13 @@ export function createLogger(setting: LoggerOptions | Logger | false | undefined
 }
 
 function isLogger(setting: LoggerOptions | Logger | undefined): setting is Logger {
-  return typeof (setting as Partial<Logger> | undefined)?.child === 'function';
+  return setting !== undefined && 'child' in setting;
 }
 
 /** pino escapes what it writes; what a client can make long is cut as well. */
 function serializeError(error: unknown): unknown {
   if (!(error instanceof Error)) return cut(String(error));
-  const { code } = error as { code?: unknown };
+  const { code } = error as { code?: string | number };
   return {
     type: error.name,
     ...(code === undefined ? {} : { code: cut(String(code)) }),

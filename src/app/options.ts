@@ -44,7 +44,8 @@ function resolveEndpoint(endpoint: ScannedEndpoint, settings: Settings, problems
   return {
     timeoutMs: timeout === false ? false : resolve('timeout', timeout, positiveDuration, fallback, durationFix, report),
     rateLimit: rateLimit && resolveRateLimit(rateLimit, report),
-    lane: order === 'serial' ? undefined : { limit: order === 'latest' ? 1 : order.concurrent, latest: order === 'latest' },
+    lane:
+      order === 'serial' ? undefined : { limit: order === 'latest' ? 1 : order.concurrent, latest: order === 'latest' },
   };
 }
 

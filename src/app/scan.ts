@@ -106,8 +106,16 @@ class Scanner {
     const components = sortComponents(record.uses, controller.name, this.#reportComponent);
     this.#addHttp(controller, record, base, components);
     this.#addWebSockets(controller, record, base, components);
-    if (this.#paths.size + this.#http.size === before && !this.options.problems.some((p) => p.where.startsWith(controller.name))) {
-      this.#report('HALYARD_BOOT_CONTROLLER', controller.name, 'it has no endpoints', 'decorate a method with @WebSocket, @Get, …');
+    if (
+      this.#paths.size + this.#http.size === before &&
+      !this.options.problems.some((p) => p.where.startsWith(controller.name))
+    ) {
+      this.#report(
+        'HALYARD_BOOT_CONTROLLER',
+        controller.name,
+        'it has no endpoints',
+        'decorate a method with @WebSocket, @Get, …',
+      );
     }
   }
 
@@ -124,7 +132,12 @@ class Scanner {
         const key = `${endpoint.method} ${path}`;
         const other = this.#http.get(key);
         if (other) {
-          this.#report('HALYARD_BOOT_DUPLICATE', scanned.handler, `${other.handler} takes ${key} as well`, 'give one of them another path');
+          this.#report(
+            'HALYARD_BOOT_DUPLICATE',
+            scanned.handler,
+            `${other.handler} takes ${key} as well`,
+            'give one of them another path',
+          );
           continue;
         }
         this.#http.set(key, {
@@ -174,8 +187,14 @@ class Scanner {
         const target = pathFor(path, scanned.handler);
         const twin = target?.endpoints.find((other) => other.options.event === options.event);
         if (twin) {
-          const what = options.event === undefined ? 'all other messages' : `the event ${JSON.stringify(options.event)}`;
-          this.#report('HALYARD_BOOT_DUPLICATE', scanned.handler, `${twin.handler} takes ${what} of ${path} as well`, 'give it an `event`, or another path');
+          const what =
+            options.event === undefined ? 'all other messages' : `the event ${JSON.stringify(options.event)}`;
+          this.#report(
+            'HALYARD_BOOT_DUPLICATE',
+            scanned.handler,
+            `${twin.handler} takes ${what} of ${path} as well`,
+            'give it an `event`, or another path',
+          );
         } else {
           target?.endpoints.push({ ...scanned, options });
         }
@@ -200,13 +219,24 @@ class Scanner {
           const explicit = endpoint.path === undefined ? undefined : joinPath(base, endpoint.path);
           if (hook === 'connect' && explicit !== undefined) pathFor(explicit, handler);
           if (hook === 'connect' && explicit === undefined && own.size === 0) pathFor(base, handler);
-          const targets = explicit === undefined ? [...own.values()] : [own.get(explicit)].filter((path) => path !== undefined);
+          const targets =
+            explicit === undefined ? [...own.values()] : [own.get(explicit)].filter((path) => path !== undefined);
           if (targets.length === 0) {
-            this.#report('HALYARD_BOOT_HOOK', handler, 'it covers no WebSocket path of this controller', 'add a @WebSocket endpoint, or an @OnConnect, on its path');
+            this.#report(
+              'HALYARD_BOOT_HOOK',
+              handler,
+              'it covers no WebSocket path of this controller',
+              'add a @WebSocket endpoint, or an @OnConnect, on its path',
+            );
           }
           for (const target of targets) {
             const scanned = this.#method(controller, record, name, method, hook, target.path);
-            this.#refuseComponents(scanned, scanned.components, ['middleware', 'observer'], 'a hook runs after the upgrade');
+            this.#refuseComponents(
+              scanned,
+              scanned.components,
+              ['middleware', 'observer'],
+              'a hook runs after the upgrade',
+            );
             target.hooks[hook].push(scanned);
           }
         }
@@ -224,7 +254,12 @@ class Scanner {
       this.#checkMode(endpoint, options.mode ?? this.options.defaultMode, alone);
     }
     if (endpoints.length === 0 && options.mode === 'sendOnly') {
-      this.#report('HALYARD_BOOT_OPTIONS', scanned.controller.name, `${scanned.path} is sendOnly and has no endpoint that sends`, 'leave the mode out, or add one @WebSocket endpoint');
+      this.#report(
+        'HALYARD_BOOT_OPTIONS',
+        scanned.controller.name,
+        `${scanned.path} is sendOnly and has no endpoint that sends`,
+        'leave the mode out, or add one @WebSocket endpoint',
+      );
     }
     return { ...scanned, options };
   }
@@ -232,10 +267,20 @@ class Scanner {
   #checkEndpoint({ handler }: ScannedMethod, options: MessageOptions): void {
     const { event, order } = options;
     if (event !== undefined && (typeof event !== 'string' || isReservedEvent(event))) {
-      this.#report('HALYARD_BOOT_EVENT', handler, `the event name ${JSON.stringify(event)} is empty or reserved`, 'reply, error, end, dropped, gap and presence_… are the protocol\'s own: choose another');
+      this.#report(
+        'HALYARD_BOOT_EVENT',
+        handler,
+        `the event name ${JSON.stringify(event)} is empty or reserved`,
+        "reply, error, end, dropped, gap and presence_… are the protocol's own: choose another",
+      );
     }
     if (order !== undefined && !isOrder(order)) {
-      this.#report('HALYARD_BOOT_OPTIONS', handler, `order ${JSON.stringify(order)} is not valid`, "'serial', 'latest' or { concurrent: n } with n from 1");
+      this.#report(
+        'HALYARD_BOOT_OPTIONS',
+        handler,
+        `order ${JSON.stringify(order)} is not valid`,
+        "'serial', 'latest' or { concurrent: n } with n from 1",
+      );
     }
   }
 
@@ -250,18 +295,34 @@ class Scanner {
         'put it into the options of @Controller',
       );
     }
-    this.#refuseComponents(endpoint, endpoint.components, ['middleware', 'observer'], 'the path has several endpoints, and the upgrade knows none of them');
+    this.#refuseComponents(
+      endpoint,
+      endpoint.components,
+      ['middleware', 'observer'],
+      'the path has several endpoints, and the upgrade knows none of them',
+    );
   }
 
   #checkMode(endpoint: ScannedEndpoint, mode: Mode, alone: boolean): void {
     const { handler, options } = endpoint;
     if (mode === 'sendOnly' && (!alone || options.event !== undefined)) {
-      this.#report('HALYARD_BOOT_OPTIONS', handler, 'a sendOnly endpoint takes no messages', 'make it the only endpoint of its path, without `event`');
+      this.#report(
+        'HALYARD_BOOT_OPTIONS',
+        handler,
+        'a sendOnly endpoint takes no messages',
+        'make it the only endpoint of its path, without `event`',
+      );
     }
     const types = parameterTypes(endpoint.controller, handler.slice(handler.indexOf('.') + 1)) ?? [];
     const sender = types.indexOf(this.options.sender);
     if (mode === 'receiveOnly' && sender !== -1) {
-      this.#report('HALYARD_BOOT_SENDER', handler, 'a receiveOnly endpoint sends nothing', 'leave the Sender out, or use mode twoWay', sender);
+      this.#report(
+        'HALYARD_BOOT_SENDER',
+        handler,
+        'a receiveOnly endpoint sends nothing',
+        'leave the Sender out, or use mode twoWay',
+        sender,
+      );
     }
   }
 
@@ -277,7 +338,12 @@ class Scanner {
     const body = (controller.prototype as Record<string | symbol, unknown>)[name];
     const callable = (typeof body === 'function' ? body : () => undefined) as (...args: unknown[]) => unknown;
     if (typeof body !== 'function') {
-      this.#report('HALYARD_BOOT_CONTROLLER', handler, 'it is no method', 'decorate methods, not properties or static members');
+      this.#report(
+        'HALYARD_BOOT_CONTROLLER',
+        handler,
+        'it is no method',
+        'decorate methods, not properties or static members',
+      );
     }
     const parameters = describeParameters({
       place,
@@ -308,7 +374,12 @@ class Scanner {
   ): void {
     for (const role of roles) {
       for (const component of components[role]) {
-        this.#report('HALYARD_BOOT_COMPONENT', handler, `the ${role} ${nameOfComponent(component)} cannot run here: ${reason}`, 'put it on the controller');
+        this.#report(
+          'HALYARD_BOOT_COMPONENT',
+          handler,
+          `the ${role} ${nameOfComponent(component)} cannot run here: ${reason}`,
+          'put it on the controller',
+        );
       }
     }
   }
@@ -318,7 +389,9 @@ class Scanner {
 
   #report(code: BootCode, where: string, reason: string, fix: string, parameter?: number): void {
     const { problems } = this.options;
-    const known = problems.some((p) => p.code === code && p.where === where && p.parameter === parameter && p.reason === reason);
+    const known = problems.some(
+      (p) => p.code === code && p.where === where && p.parameter === parameter && p.reason === reason,
+    );
     if (!known) problems.push({ code, where, reason, fix, parameter });
   }
 }

@@ -186,6 +186,8 @@ function compileTrust(setting: unknown): ProxyTrust | undefined {
   }
 }
 
-function withoutUndefined(options: { [K in keyof ConnectionOptions]: ConnectionOptions[K] | undefined }): ConnectionOptions {
+function withoutUndefined(options: {
+  [K in keyof ConnectionOptions]: ConnectionOptions[K] | undefined;
+}): ConnectionOptions {
   return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
 }

@@ -87,7 +87,7 @@ export class Connection {
       const waiting = this.outbound.send(this.protocol.encodeReply(value, undefined));
       return waiting ? this.observed(waiting) : resolved;
     } catch (error) {
-      return this.observed(Promise.reject(error as Error));
+      return this.observed(Promise.reject(error));
     }
   }
 
@@ -102,7 +102,11 @@ export class Connection {
   }
 
   /** Publishes to a channel; membership is not required. The connection receives it too if it has joined. */
-  publish(channel: string, value: unknown, options: { except?: Connection | string; event?: string } = {}): Promise<void> {
+  publish(
+    channel: string,
+    value: unknown,
+    options: { except?: Connection | string; event?: string } = {},
+  ): Promise<void> {
     return this.observed(this.hub.publish(channel, value, options));
   }
 

@@ -131,7 +131,9 @@ export function resolveConnectionOptions(
   return {
     mode: oneOf('mode', options.mode, modes, defaults.mode, report),
     pingMs:
-      options.ping === false ? false : resolve('ping', options.ping, positiveDuration, defaults.pingMs, durationFix, report),
+      options.ping === false
+        ? false
+        : resolve('ping', options.ping, positiveDuration, defaults.pingMs, durationFix, report),
     maxPayloadBytes: resolve('maxPayload', options.maxPayload, parseSize, defaults.maxPayloadBytes, sizeFix, report),
     maxQueue: resolve('maxQueue', options.maxQueue, positiveInteger, defaults.maxQueue, 'an integer from 1', report),
     slowConsumer: oneOf('slowConsumer', options.slowConsumer, policies, defaults.slowConsumer, report),
@@ -182,7 +184,13 @@ export function resolve<T, F>(
   return fallback;
 }
 
-function oneOf<T>(name: string, value: T | undefined, allowed: readonly unknown[], fallback: T, report: ReportOption): T {
+function oneOf<T>(
+  name: string,
+  value: T | undefined,
+  allowed: readonly unknown[],
+  fallback: T,
+  report: ReportOption,
+): T {
   if (value === undefined || allowed.includes(value)) return value ?? fallback;
   report(name, `${JSON.stringify(value)} is not valid`, `one of ${allowed.join(', ')}`);
   return fallback;

@@ -119,7 +119,7 @@ export class ConnectionResponder implements Responder<Replying> {
     };
     const pump = async (): Promise<void> => {
       for (;;) {
-        const { done, value } = await iterator.next();
+        const { done, value } = (await iterator.next()) as IteratorResult<unknown>;
         if (stopped || done === true) break;
         const waiting = this.#value(c, await post(c, await value));
         if (waiting !== undefined) await waiting;
@@ -176,10 +176,7 @@ function isStream(value: unknown): value is AsyncIterable<unknown> | Iterable<un
   return Symbol.iterator in value && typeof (value as { next?: unknown }).next === 'function';
 }
 
-function returnIterator(
-  iterator: AsyncIterator<unknown> | Iterator<unknown>,
-  failed: (error: unknown) => void,
-): void {
+function returnIterator(iterator: AsyncIterator<unknown> | Iterator<unknown>, failed: (error: unknown) => void): void {
   try {
     const returned: unknown = iterator.return?.();
     if (returned instanceof Promise) returned.catch(failed);
@@ -187,4 +184,3 @@ function returnIterator(
     failed(error);
   }
 }
-

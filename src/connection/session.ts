@@ -313,11 +313,7 @@ function beat(session: Session): void {
 }
 
 /** Waits for a promise that never rejects, but not for ever: then `late` is called, and waited for instead. */
-async function within(
-  ms: number | false,
-  pending: Promise<void>,
-  late: () => void | PromiseLike<void>,
-): Promise<void> {
+async function within(ms: number | false, pending: Promise<void>, late: () => void | PromiseLike<void>): Promise<void> {
   if (ms === false) return pending;
   let timer: NodeJS.Timeout | undefined;
   const timeout = new Promise<boolean>((resolve) => {

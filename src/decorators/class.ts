@@ -15,8 +15,7 @@ export interface ControllerOptions extends ConnectionOptions {
 export function Controller(path?: string, options?: ControllerOptions): ClassDecorator;
 export function Controller(options: ControllerOptions): ClassDecorator;
 export function Controller(path: string | ControllerOptions = '', options: ControllerOptions = {}): ClassDecorator {
-  const record =
-    typeof path === 'string' ? { path, options: { ...options } } : { path: '', options: { ...path } };
+  const record = typeof path === 'string' ? { path, options: { ...options } } : { path: '', options: { ...path } };
   return classDecorator((target) => (ownRecord(target).controller = record));
 }
 

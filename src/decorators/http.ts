@@ -38,5 +38,7 @@ export function Redirect(url: string, status = 302): MethodDecorator {
 
 function http(method: string): HttpDecorator {
   return (path = '') =>
-    endpointDecorator((target, name) => ownMethod(target, name).endpoints.push({ kind: 'http', method, path, sse: false }));
+    endpointDecorator((target, name) =>
+      ownMethod(target, name).endpoints.push({ kind: 'http', method, path, sse: false }),
+    );
 }

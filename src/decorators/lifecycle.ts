@@ -48,9 +48,9 @@ function uses(components: readonly unknown[]): ClassDecorator & MethodDecorator 
 function onClassOrMethod(
   write: (record: { uses: unknown[]; metadata: Map<unknown, unknown> }) => unknown,
 ): ClassDecorator & MethodDecorator {
-  return ((target: object, name?: unknown) => {
+  return (target: object, name?: unknown) => {
     if (typeof target !== 'function') write(ownMethod(target, name as string | symbol));
     else if (typeof name === 'object') ownRecord(target).standardDecorators = true;
     else write(ownRecord(target));
-  }) as ClassDecorator & MethodDecorator;
+  };
 }

@@ -49,7 +49,8 @@ export function Data(key?: string): ParameterDecorator {
 
 /** Binds a provider by token, on endpoints and constructors: for interfaces, strings and symbols. */
 export function Inject(token: unknown): ParameterDecorator {
-  return (target, method, index) => record(target, method, { index, source: 'inject', name: token, optional: false, pipes: [] });
+  return (target, method, index) =>
+    record(target, method, { index, source: 'inject', name: token, optional: false, pipes: [] });
 }
 
 /**
@@ -90,5 +91,5 @@ function record(target: object, method: string | symbol | undefined, parameter: 
 /** Types are told from pipes by what they can do: a pipe, class or instance, has `transform`. */
 function isType(arg: unknown): boolean {
   if (arg === Json || isSchema(arg) || Array.isArray(arg)) return true;
-  return typeof arg === 'function' && !('transform' in (arg.prototype as object | undefined ?? {}));
+  return typeof arg === 'function' && !('transform' in ((arg.prototype as object | undefined) ?? {}));
 }

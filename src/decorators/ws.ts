@@ -35,7 +35,9 @@ export function OnError(path?: string): MethodDecorator {
 }
 
 function hook(name: HookName, path: string | undefined): MethodDecorator {
-  return endpointDecorator((target, method) => ownMethod(target, method).endpoints.push({ kind: 'hook', hook: name, path }));
+  return endpointDecorator((target, method) =>
+    ownMethod(target, method).endpoints.push({ kind: 'hook', hook: name, path }),
+  );
 }
 
 /** In a build with standard (stage-3) decorators the first argument is the function itself: the class' decorator reports. */

@@ -231,7 +231,8 @@ function compileDto(type: Class, many: boolean): JsonReader {
       return checked(instance, validateSync(instance, validatorOptions));
     } catch (error) {
       // Both libraries recurse: what is nested deeper than the stack holds is the client's mistake.
-      if (error instanceof RangeError) throw new HalyardError('BODY_INVALID', { message: 'the body is nested too deep' });
+      if (error instanceof RangeError)
+        throw new HalyardError('BODY_INVALID', { message: 'the body is nested too deep' });
       throw error;
     }
   };
@@ -280,7 +281,7 @@ function violated(violations: Violation[]): HalyardError {
 }
 
 function rulesOf(type: Class): ReturnType<ReturnType<typeof getMetadataStorage>['getTargetValidationMetadatas']> {
-  return getMetadataStorage().getTargetValidationMetadatas(type as new () => object, '', true, false);
+  return getMetadataStorage().getTargetValidationMetadatas(type, '', true, false);
 }
 
 /**

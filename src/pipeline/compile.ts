@@ -92,7 +92,7 @@ export function compilePlan<C extends Context>(parts: PlanParts<C>): Plan<C> {
     ...interceptors.map((interceptor, index) => preStep(interceptor, index, respondAt)),
     ...args.steps,
     callStep(invocation, args.getters),
-    respondStep(responder as Responder<Context>, post),
+    respondStep(responder, post),
   ];
   const stages: Stage[] = [
     ...guards.map(() => 'guard' as const),
@@ -217,7 +217,11 @@ function compileCall(
     case 4:
       return (c) => method.call(target(c), a!(c), b!(c), d!(c), e!(c));
     default:
-      return (c) => method.apply(target(c), getters.map((get) => get(c)));
+      return (c) =>
+        method.apply(
+          target(c),
+          getters.map((get) => get(c)),
+        );
   }
 }
 
@@ -233,12 +237,7 @@ function respondStep(responder: Responder<Context>, post: PostChain): Step {
   };
 }
 
-function compileArguments(
-  invocation: Invocation,
-  slots: SlotTable,
-  resolver: Resolver,
-  post: PostChain,
-): Arguments {
+function compileArguments(invocation: Invocation, slots: SlotTable, resolver: Resolver, post: PostChain): Arguments {
   const steps: Step[] = [];
   const getters = invocation.parameters.map((spec, index): ((c: Context) => unknown) => {
     switch (spec.from) {

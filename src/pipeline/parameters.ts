@@ -24,7 +24,12 @@ export interface Builtin {
 }
 
 export type ParameterSpec =
-  | { readonly from: 'body'; readonly read: BodyReader; readonly pipes: readonly unknown[]; readonly info: ParameterInfo }
+  | {
+      readonly from: 'body';
+      readonly read: BodyReader;
+      readonly pipes: readonly unknown[];
+      readonly info: ParameterInfo;
+    }
   | {
       readonly from: 'request';
       readonly pick: (request: Request) => unknown;
@@ -33,7 +38,12 @@ export type ParameterSpec =
       readonly pipes: readonly unknown[];
       readonly info: ParameterInfo;
     }
-  | { readonly from: 'custom'; readonly get: (c: Context) => unknown; readonly pipes: readonly unknown[]; readonly info: ParameterInfo }
+  | {
+      readonly from: 'custom';
+      readonly get: (c: Context) => unknown;
+      readonly pipes: readonly unknown[];
+      readonly info: ParameterInfo;
+    }
   | { readonly from: 'value'; readonly get: (c: Context, post: PostChain) => unknown }
   | { readonly from: 'provider'; readonly token: unknown };
 
@@ -63,7 +73,11 @@ export function describeParameters(query: ParameterQuery): ParameterSpec[] {
   return specs;
 }
 
-function describeDecorated(query: ParameterQuery, record: ParameterRecord, emitted: unknown): ParameterSpec | undefined {
+function describeDecorated(
+  query: ParameterQuery,
+  record: ParameterRecord,
+  emitted: unknown,
+): ParameterSpec | undefined {
   const { index } = record;
   switch (record.source) {
     case 'body':
@@ -99,7 +113,12 @@ function describeBody(query: ParameterQuery, record: ParameterRecord, emitted: u
   const path = record.name as string | undefined;
   const info: ParameterInfo = { source: 'body', name: path, type, index };
   if (query.place !== 'message' && query.place !== 'http') {
-    query.report('HALYARD_BOOT_BIND', index, 'there is no body in a hook', 'leave it out; an endpoint with triggerOnConnect has one, null at connect');
+    query.report(
+      'HALYARD_BOOT_BIND',
+      index,
+      'there is no body in a hook',
+      'leave it out; an endpoint with triggerOnConnect has one, null at connect',
+    );
     return undefined;
   }
   const read = compileBody(type, path, record.optional);
@@ -215,7 +234,8 @@ function valueReader(type: unknown, info: ParameterInfo, piped: boolean): JsonRe
     const read = valueReader(type[0], info, false);
     return read && list(read);
   }
-  if (type === Number) return (value) => (typeof value === 'string' ? toNumber(single(value, info), info) : single(value, info));
+  if (type === Number)
+    return (value) => (typeof value === 'string' ? toNumber(single(value, info), info) : single(value, info));
   if (type === Boolean) return (value) => (typeof value === 'string' ? toBoolean(value, info) : single(value, info));
   if (type === String || type === undefined) return piped ? (value) => value : (value) => single(value, info);
   return piped ? (value) => value : undefined;
@@ -245,7 +265,10 @@ function toBoolean(value: string, info: ParameterInfo): boolean {
 /** A request value that is missing or wrong: 400 `PARAM_INVALID`, with the place in `details`. */
 export function paramInvalid(info: ParameterInfo, text: string): HalyardError {
   const message = `${info.source} "${info.name ?? ''}" ${text}`;
-  return new HalyardError('PARAM_INVALID', { message, details: [{ path: info.name ?? '', rule: 'type', message: text }] });
+  return new HalyardError('PARAM_INVALID', {
+    message,
+    details: [{ path: info.name ?? '', rule: 'type', message: text }],
+  });
 }
 
 /** The errors of DTOs and schemas, which speak of bodies, as those of a request value. */
@@ -265,7 +288,7 @@ function asParam(read: () => unknown): unknown {
 /** A type or token as it reads in a message. */
 export function nameOf(type: unknown): string {
   if (typeof type === 'function') return type.name || 'an anonymous class';
-  return typeof type === 'symbol' ? String(type) : JSON.stringify(type) ?? String(type);
+  return typeof type === 'symbol' ? String(type) : (JSON.stringify(type) ?? String(type));
 }
 
 /** The names of a path's parameters, as find-my-way reads it; a wildcard is `*`. */
@@ -276,4 +299,3 @@ export function pathParameters(path: string): ReadonlySet<string> {
   if (path.includes('*')) names.add('*');
   return names;
 }
-

@@ -73,7 +73,7 @@ export class DefaultValuePipe<T> implements Pipe<unknown, unknown> {
   constructor(private readonly value: T) {}
 
   transform(value: unknown): unknown {
-    return value === undefined || value === null ? this.value : value;
+    return value ?? this.value;
   }
 }
 

@@ -140,7 +140,11 @@ async function consult<C extends Context>(plan: Plan<C>, c: C, error: unknown): 
   } catch (failure) {
     // A catcher's answer that cannot be sent is a failure of its own, and still an answer is owed.
     plan.observers.failed(failure, c, 'catcher');
-    await settled(plan, c, Promise.resolve(failure).then((error) => plan.responder.fail(c, error)));
+    await settled(
+      plan,
+      c,
+      Promise.resolve(failure).then((error) => plan.responder.fail(c, error)),
+    );
   }
 }
 

@@ -35,14 +35,14 @@ export class ProxyTrust {
 
   peer(raw: IncomingMessage): Peer {
     const remote = raw.socket.remoteAddress ?? '';
-    const trusted = this.#trusts !== undefined && this.#trusts(remote, 0);
     const protocol = isEncrypted(raw) ? 'https' : 'http';
     const host = raw.headers.host ?? '';
-    if (!trusted) return { id: randomId(), ip: remote, host, protocol };
+    const trusts = this.#trusts;
+    if (!trusts?.(remote, 0)) return { id: randomId(), ip: remote, host, protocol };
     const requestId = first(raw.headers['x-request-id']);
     return {
       id: requestId !== undefined && isRequestId(requestId) ? requestId : randomId(),
-      ip: proxyAddr(raw, this.#trusts!) || remote,
+      ip: proxyAddr(raw, trusts),
       host: last(raw.headers['x-forwarded-host']) ?? host,
       protocol: last(raw.headers['x-forwarded-proto']) === 'https' ? 'https' : protocol,
     };

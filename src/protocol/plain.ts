@@ -136,7 +136,8 @@ function refuseForbiddenKeys(root: unknown): void {
     const value = pending.pop();
     if (typeof value !== 'object' || value === null) continue;
     for (const [key, child] of Object.entries(value)) {
-      if (forbiddenKey.test(key)) throw new HalyardError('BODY_INVALID', { message: `the key "${key}" is not allowed` });
+      if (forbiddenKey.test(key))
+        throw new HalyardError('BODY_INVALID', { message: `the key "${key}" is not allowed` });
       if (typeof child === 'object') pending.push(child);
     }
   }

@@ -37,6 +37,8 @@ export function attachShared(server: Server, upgrades: UpgradeServer): () => voi
     return asksForWebSocket(raw) && upgrades.handle(raw, socket, head);
   };
   const hadOwn = Object.hasOwn(server, 'emit');
+  // Called with the server as `this` below.
+  // oxlint-disable-next-line typescript/unbound-method
   const inner = server.emit as (event: string | symbol, ...args: unknown[]) => boolean;
   const outer = (event: string | symbol, ...args: unknown[]): boolean =>
     claims(event, args) || inner.call(server, event, ...args);

@@ -69,7 +69,7 @@ export function writeRefusal(
     return;
   }
   const isText = typeof refused.body === 'string';
-  const body = isText ? (refused.body as string) : JSON.stringify(refused.body ?? null);
+  const body = isText ? refused.body : JSON.stringify(refused.body ?? null);
   const lines = [
     `HTTP/1.1 ${refused.status} ${STATUS_CODES[refused.status] ?? ''}`,
     `Content-Type: ${isText ? 'text/plain' : 'application/json'}; charset=utf-8`,

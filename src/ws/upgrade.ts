@@ -86,9 +86,28 @@ export class UpgradeServer {
     const request = new Request(raw, { ...trust.peer(raw), params, query });
     const c = new UpgradeContext(request, path.route, new Reply(), services.logger);
     const subprotocol = selectProtocol(raw.headers['sec-websocket-protocol'], path.options.protocols);
-    const connection = new Connection(randomId(), request, c.data, subprotocol ?? '', c.slots, plain, services.channels);
+    const connection = new Connection(
+      randomId(),
+      request,
+      c.data,
+      subprotocol ?? '',
+      c.slots,
+      plain,
+      services.channels,
+    );
     const scope = path.openScope?.(c, connection, connection.cleanUp);
-    const handshake: Handshake = { raw, socket, handle, path, c, connection, scope, head, seat: undefined, over: false };
+    const handshake: Handshake = {
+      raw,
+      socket,
+      handle,
+      path,
+      c,
+      connection,
+      scope,
+      head,
+      seat: undefined,
+      over: false,
+    };
     this.#handshakes.add(handshake);
     // Without a listener a reset would end the process.
     socket.on('error', ignore);
@@ -264,7 +283,10 @@ export class UpgradeServer {
       perMessageDeflate: options.compression ? { threshold: 1024 } : false,
       // The session ends sockets on its own, shorter terms.
       closeTimeout: 2 ** 31 - 1,
-      handleProtocols: () => this.#upgrading?.connection.subprotocol || false,
+      handleProtocols: () => {
+        const selected = this.#upgrading?.connection.subprotocol ?? '';
+        return selected === '' ? false : selected;
+      },
     } as ServerOptions);
     server.on('headers', (lines: string[]) => {
       for (const [name, value] of this.#upgrading?.c.reply.headers ?? []) lines.push(`${name}: ${oneLine(value)}`);
