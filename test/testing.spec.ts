@@ -22,7 +22,16 @@ import {
   type Guard,
   type UpgradeContext,
 } from 'halyard';
-import { closeAll, closePayload, frame, RefusedError, testApp, type TestApp, type TestClient } from 'halyard/testing';
+import {
+  closeAll,
+  closePayload,
+  frame,
+  RefusedError,
+  testApp,
+  type TestApp,
+  type TestClient,
+  until,
+} from 'halyard/testing';
 import { closeLater } from '#internal/testing/closing.js';
 
 /** For localhost, until the year 2126. */
@@ -241,6 +250,7 @@ describe('A client of the test kit', () => {
     const client = await (await start()).connect('/echo');
     client.send('one');
     client.send('two');
+    await client.ping();
     await expect(client.closed({ timeout: 50 })).rejects.toThrow(
       'expected the connection to close, but nothing came within 50 ms; unread: "one", "two"',
     );
@@ -263,7 +273,7 @@ describe('A client of the test kit', () => {
 
   it('leaves pings unanswered where it is told to', async () => {
     const app = await start({ ping: 40 });
-    const client = await app.connect('/echo', { autoPong: false });
+    const client = app.client('/echo', { autoPong: false });
     await once(client.socket, 'ping');
     expect(await client.closed()).toEqual({ code: 1006, reason: '', wasClean: false });
   });
@@ -286,7 +296,7 @@ describe('A client of the test kit', () => {
       client.terminate();
       expect(await client.closed()).toEqual({ code: 1006, reason: '', wasClean: false });
     }
-    await app.close();
+    await until(() => gone.length === 2);
     expect(gone).toMatchObject([{ code: 1006 }, { code: 1006 }]);
   });
 });
@@ -377,6 +387,14 @@ describe('A test app', () => {
     await expect(fetch(app.url)).rejects.toThrow('fetch failed');
   });
 
+  it('waits for what no client is told', async () => {
+    let tries = 0;
+    expect(await until(() => ++tries > 2 && tries)).toBe(3);
+    await expect(until(() => Promise.resolve(tries < 3), { timeout: 10 })).rejects.toThrow(
+      'still false after 10 ms: () => Promise.resolve(tries < 3)',
+    );
+  });
+
   it('is disposed by `await using`', async () => {
     let url: string;
     {
@@ -447,8 +465,9 @@ describe('A raw client', () => {
     );
     await raw.handshake('/echo');
     raw.write(frame('text', 'hi'));
+    await once(raw.socket, 'data');
     await expect(raw.ended({ timeout: 50 })).rejects.toThrow(
-      'expected the connection to end, but it is open after 50 ms; unread: "\x81\x02hi"',
+      'expected the connection to end, but it is open after 50 ms; unread: "\x81\\u0002hi"',
     );
     raw.write(frame('close', closePayload(1000)));
     await raw.nextFrame();

@@ -32,6 +32,7 @@ import {
 import { Observers } from '../pipeline/observers.js';
 import type { CatcherEntry, Plan, Resolve, Responder } from '../pipeline/plan.js';
 import { Request } from '../pipeline/request.js';
+import { constant, fromSlot } from '../pipeline/run.js';
 import type { Route } from '../pipeline/route.js';
 import type { OpenScope } from '../pipeline/scope.js';
 import type { Components } from './components.js';
@@ -294,14 +295,12 @@ export function compileHttp(scanned: ScannedHttp, options: CompileOptions): Http
 function resolverFor({ container, instances }: CompileOptions, slots: SlotTable): Resolver {
   return {
     resolve<T>(component: unknown): Resolve<T> {
-      if (typeof component === 'object') return () => component as T;
+      if (typeof component === 'object') return constant(component as T);
       const token = component as Token;
       if (container.isScoped(token)) {
-        const slot = slots.addScoped(token);
-        return (c) => c.slots[slot] as T;
+        return fromSlot(slots.addScoped(token));
       }
-      const instance = instances.get(token) as T;
-      return () => instance;
+      return constant(instances.get(token) as T);
     },
   };
 }

@@ -37,7 +37,7 @@ export function sortComponents(
       if (roles.includes('guard')) sorted.each.push(component);
       else report(where, `each() was given ${nameOfComponent(component)}, which is no guard`, 'give it a guard');
     }
-    for (const role of roles) sorted[role].push(component);
+    for (const role of roles) if (!(role === 'guard' && entry instanceof Each)) sorted[role].push(component);
     if (roles.length === 0) {
       report(
         where,

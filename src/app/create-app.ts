@@ -26,6 +26,7 @@ import { builtinsOf, scopedBuiltins } from './builtins.js';
 import { compileHttp, compilePath, type CompileOptions } from './compile.js';
 import { nameOfComponent, sortComponents, type Components } from './components.js';
 import { describeHttp, describePath } from './describe.js';
+import { appCreated } from './inspect.js';
 import { createLogger } from './logger.js';
 import { resolvePath } from './options.js';
 import { scan, type Scanned, type ScannedMethod, type ScannedPath } from './scan.js';
@@ -142,7 +143,7 @@ export async function createApp(options: AppOptions = {}): Promise<App> {
     ...paths.flatMap(({ path, timing }) => describePath(path, timing, components)),
     ...scanned.http.map((endpoint) => describeHttp(endpoint, components)),
   ];
-  return new App({
+  const app = new App({
     settings,
     logger,
     container,
@@ -155,6 +156,8 @@ export async function createApp(options: AppOptions = {}): Promise<App> {
     signals: options.signals ?? true,
     state,
   });
+  appCreated(app);
+  return app;
 }
 
 /** What `@OnDisconnect` and `@OnError` return is nobody's; what they throw has been reported. */

@@ -3,7 +3,9 @@ import { closeCodeOf, HalyardError, payloadOf } from '../errors.js';
 import { CloseInfo, type DropReason, type Stage } from '../pipeline/components.js';
 import { ConnectContext, DisconnectContext, type Context } from '../pipeline/context.js';
 import { diagnostics } from '../pipeline/diagnostics.js';
-import { fail, run, type Plan } from '../pipeline/plan.js';
+import { fail } from '../pipeline/outcome.js';
+import type { Plan } from '../pipeline/plan.js';
+import { run } from '../pipeline/run.js';
 import { checkCloseCode, cutReason } from './close-code.js';
 import type { Connection, ConnectionHost } from './connection.js';
 import { Inbound, type InboundHost } from './inbound.js';
@@ -19,7 +21,8 @@ const graceMs = 1000;
 export class Session implements TransportListener, ConnectionHost, InboundHost, OutboundListener {
   /** Resolves when the connection is gone and everything behind it has run. */
   readonly ended: Promise<void>;
-  readonly #inbound: Inbound;
+  /** Takes the messages; the transport gives them to it directly. */
+  readonly inbound: Inbound;
   readonly #outbound: Outbound;
   #heartbeat: NodeJS.Timeout | undefined = undefined;
   #awaitingPong = false;
@@ -48,7 +51,7 @@ export class Session implements TransportListener, ConnectionHost, InboundHost, 
   ) {
     const { slowConsumer } = path.current.options;
     this.ended = new Promise((resolve) => (this.#resolveEnded = resolve));
-    this.#inbound = new Inbound(connection, path, services, this);
+    this.inbound = new Inbound(connection, path, services, this);
     this.#outbound = new Outbound(transport, connection.protocol, slowConsumer, services.outboundBytes, this);
     connection.outbound = this.#outbound;
     connection.host = this;
@@ -67,10 +70,6 @@ export class Session implements TransportListener, ConnectionHost, InboundHost, 
   }
 
   // --- what the transport reports --------------------------------------------------------------------------------
-
-  receive(raw: Buffer, isBinary: boolean): void {
-    this.#inbound.receive(raw, isBinary);
-  }
 
   pong(): void {
     this.#awaitingPong = false;
@@ -107,14 +106,14 @@ export class Session implements TransportListener, ConnectionHost, InboundHost, 
     const unsent = this.#outbound.close();
     if (unsent > 0) this.dropped('gone', unsent);
     // A client that said goodbye: what it sent before is still handled, though nobody reads the replies.
-    if (wasClean && ours === undefined) this.#inbound.endStreams(gone);
+    if (wasClean && ours === undefined) this.inbound.endStreams(gone);
     else this.#abandon(gone);
     this.#connect?.abort(gone);
     this.#closeTimer = setTimeout(() => {
       this.#abandon(gone);
       this.#finish();
     }, this.path.current.options.closeTimeoutMs);
-    this.#inbound.whenIdle(() => this.#finish());
+    this.inbound.whenIdle(() => this.#finish());
   }
 
   // --- what the connection and its queues ask for ------------------------------------------------------------------
@@ -131,9 +130,9 @@ export class Session implements TransportListener, ConnectionHost, InboundHost, 
       this.#sendClose();
       this.transport.terminate();
     }, this.path.current.options.closeTimeoutMs);
-    this.#inbound.endStreams(closing);
+    this.inbound.endStreams(closing);
     if (this.#connect?.streaming) this.#connect.abort(closing);
-    if (!this.#connecting) this.#inbound.whenIdle(() => this.#sendClose());
+    if (!this.#connecting) this.inbound.whenIdle(() => this.#sendClose());
   }
 
   /** Closes without waiting for what is queued; a client that does not take it is cut off soon. */
@@ -245,9 +244,9 @@ export class Session implements TransportListener, ConnectionHost, InboundHost, 
   #opened(): void {
     this.#connecting = false;
     this.#connect = undefined;
-    this.#inbound.start();
-    if (this.#closed !== undefined) this.#inbound.whenIdle(() => this.#finish());
-    else if (this.connection.state === 'closing') this.#inbound.whenIdle(() => this.#sendClose());
+    this.inbound.start();
+    if (this.#closed !== undefined) this.inbound.whenIdle(() => this.#finish());
+    else if (this.connection.state === 'closing') this.inbound.whenIdle(() => this.#sendClose());
     else if (this.path.current.options.mode === 'sendOnly') this.close(1000, '');
   }
 
@@ -260,7 +259,7 @@ export class Session implements TransportListener, ConnectionHost, InboundHost, 
   }
 
   #abandon(reason: Error): void {
-    const dropped = this.#inbound.abandon(reason);
+    const dropped = this.inbound.abandon(reason);
     if (dropped > 0) this.dropped('gone', dropped);
   }
 

@@ -21,10 +21,14 @@ export interface Transport {
   resume(): void;
 }
 
-/** Who a transport reports to. */
-export interface TransportListener {
+/** Who a transport gives messages to. */
+export interface MessageReceiver {
   /** A whole message. Invalid UTF-8, oversized and broken frames never come here. */
   receive(raw: Buffer, isBinary: boolean): void;
+}
+
+/** Who a transport reports to. */
+export interface TransportListener {
   pong(): void;
   /** All that was buffered has been taken. */
   drained(): void;

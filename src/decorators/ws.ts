@@ -40,9 +40,9 @@ function hook(name: HookName, path: string | undefined): MethodDecorator {
   );
 }
 
-/** In a build with standard (stage-3) decorators the first argument is the function itself: the class' decorator reports. */
-export function endpointDecorator(write: (prototype: object, name: string | symbol) => unknown): MethodDecorator {
-  return (target, name) => {
-    if (typeof target !== 'function') write(target, name);
+/** In a build with standard (stage-3) decorators the second argument is their context: the class' decorator reports. */
+export function endpointDecorator(write: (target: object, name: string | symbol) => unknown): MethodDecorator {
+  return (target, name: string | symbol | object) => {
+    if (typeof name !== 'object') write(target, name);
   };
 }

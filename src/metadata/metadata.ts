@@ -68,9 +68,12 @@ export function ownRecord(target: object): ClassRecord {
   return record;
 }
 
-/** A method's own record, made when there is none. `prototype` is what a legacy method decorator receives. */
-export function ownMethod(prototype: object, name: string | symbol): MethodRecord {
-  const { methods } = ownRecord(prototype.constructor);
+/**
+ * A method's own record, made when there is none. A legacy method decorator receives the prototype, or for a static
+ * member the class itself: the scanner reports that.
+ */
+export function ownMethod(target: object, name: string | symbol): MethodRecord {
+  const { methods } = ownRecord(typeof target === 'function' ? target : target.constructor);
   let method = methods.get(name);
   if (!method) methods.set(name, (method = emptyMethod()));
   return method;

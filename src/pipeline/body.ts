@@ -5,7 +5,8 @@
 import { isUtf8 } from 'node:buffer';
 import type { StandardSchemaV1 } from '@standard-schema/spec';
 import { plainToInstance } from 'class-transformer';
-import { getMetadataStorage, validate, validateSync, type ValidationError } from 'class-validator';
+import * as classValidator from 'class-validator';
+import { getMetadataStorage, validate, validateSync, ValidationTypes, type ValidationError } from 'class-validator';
 import { HalyardError } from '../errors.js';
 import { Message } from './message.js';
 import type { Class } from '../metadata/metadata.js';
@@ -72,15 +73,16 @@ export function compileJson(type: unknown): JsonReader | undefined {
   if (type === String) return scalar('string');
   if (type === Number) return scalar('number');
   if (type === Boolean) return scalar('boolean');
-  if (isSchema(type)) return (value) => validateSchema(type, value);
+  if (isSchema(type)) return shallow((value) => validateSchema(type, value));
   if (Array.isArray(type)) {
-    const element: unknown = type[0];
-    if (isDto(element)) return compileDto(element, true);
-    const readElement = compileJson(element);
-    return readElement && ((value) => readArray(value, readElement));
+    const read = compileJson(type[0]);
+    return read && ((value) => readArray(value, read));
   }
-  return isDto(type) ? compileDto(type, false) : undefined;
+  return isDto(type) ? shallow(compileDto(type)) : undefined;
 }
+
+/** A small body can break very many rules: a client is told of the first ones. */
+const maxViolations = 100;
 
 /** Whether a class has rules of class-validator. */
 export function hasRules(type: Class): boolean {
@@ -157,30 +159,94 @@ function readNested(keys: readonly string[], path: string, read: JsonReader, opt
       const holds = typeof value === 'object' && value !== null && Object.hasOwn(value, key);
       value = holds ? (value as Record<string, unknown>)[key] : undefined;
     }
-    if (value === undefined || value === null) {
-      if (optional) return value;
-      throw new HalyardError('BODY_INVALID', { message: `"${path}" is missing`, details: [{ path }] });
+    if (optional && (value === undefined || value === null)) return value;
+    if (value === undefined) {
+      const message = `"${path}" is missing`;
+      throw new HalyardError('BODY_INVALID', { message, details: [{ path, rule: 'missing', message }] });
     }
-    return read(value);
+    const refuse = (error: unknown): never => {
+      const details = violationsUnder(path, error);
+      const { wireCode } = error as HalyardError;
+      if (wireCode !== 'BODY_TYPE') throw new HalyardError(wireCode, { details });
+      throw new HalyardError('BODY_TYPE', { message: `"${path}" ${details[0]!.message}`, details });
+    };
+    try {
+      const result = read(value);
+      return result instanceof Promise ? result.catch(refuse) : result;
+    } catch (error) {
+      return refuse(error);
+    }
   };
 }
 
 function scalar(type: 'string' | 'number' | 'boolean'): JsonReader {
   return (value) => {
-    if (typeof value === type) return value;
+    // `1e999` is JSON, and no number that JSON could give back.
+    if (typeof value === type && (type !== 'number' || Number.isFinite(value))) return value;
     throw wrongType(`a ${type}`, value);
   };
 }
 
-function readArray(value: unknown, read: JsonReader): unknown {
-  if (!Array.isArray(value)) throw wrongType('an array', value);
-  const elements = value.map(read);
-  return elements.some((element) => element instanceof Promise) ? Promise.all(elements) : elements;
+/** The violations of all elements together, each path beginning with its index. */
+function readArray(values: unknown, read: JsonReader): unknown {
+  if (!Array.isArray(values)) throw wrongType('an array', values);
+  const violations: Violation[] = [];
+  const collect = (error: unknown, index: number): void => {
+    violations.push(...violationsUnder(String(index), error));
+  };
+  let waits = false;
+  const results = values.map((value, index): unknown => {
+    try {
+      const result = read(value);
+      if (!(result instanceof Promise)) return result;
+      waits = true;
+      return result.catch((error: unknown) => collect(error, index));
+    } catch (error) {
+      return collect(error, index);
+    }
+  });
+  const finish = (elements: unknown[]): unknown[] => {
+    if (violations.length > 0) throw violated(violations.sort(byIndex));
+    return elements;
+  };
+  return waits ? Promise.all(results).then(finish) : finish(results);
+}
+
+/** Validators may settle in any order. */
+function byIndex(a: Violation, b: Violation): number {
+  return Number.parseInt(a.path, 10) - Number.parseInt(b.path, 10);
+}
+
+/** What is wrong with a part of the body, with paths from the body's root. Throws what is no mistake of the client. */
+function violationsUnder(path: string, error: unknown): Violation[] {
+  if (!(error instanceof HalyardError) || !Array.isArray(error.details)) throw error;
+  return (error.details as Violation[]).map((v) => ({ ...v, path: v.path === '' ? path : `${path}.${v.path}` }));
 }
 
 function wrongType(wanted: string, value: unknown): HalyardError {
-  const got = value === null ? 'null' : Array.isArray(value) ? 'an array' : typeof value;
-  return new HalyardError('BODY_TYPE', { message: `the body must be ${wanted}, not ${got}` });
+  const infinite = typeof value === 'number' && !Number.isFinite(value);
+  const got = infinite ? 'infinite' : value === null ? 'null' : Array.isArray(value) ? 'an array' : typeof value;
+  const message = `must be ${wanted}, not ${got}`;
+  return new HalyardError('BODY_TYPE', {
+    message: `the body ${message}`,
+    details: [{ path: '', rule: 'type', message }] satisfies Violation[],
+  });
+}
+
+/** Validators recurse: what is nested deeper than the stack holds is the client's mistake. */
+function shallow(read: JsonReader): JsonReader {
+  const refuse = (error: unknown): never => {
+    if (error instanceof RangeError) throw new HalyardError('BODY_INVALID', { message: 'the body is nested too deep' });
+    throw error;
+  };
+  return (value) => {
+    try {
+      const result = read(value);
+      return result instanceof Promise ? result.catch(refuse) : result;
+    } catch (error) {
+      return refuse(error);
+    }
+  };
 }
 
 // --- Standard Schema ---------------------------------------------------------------------------------------------
@@ -211,58 +277,17 @@ function ruleOfIssue(issue: StandardSchemaV1.Issue): string {
 
 const validatorOptions = { whitelist: true, validationError: { target: false, value: false } };
 
-function compileDto(type: Class, many: boolean): JsonReader {
+function compileDto(type: Class): JsonReader {
   const construct = type as new () => object;
-  if (many) {
-    const one = compileDto(type, false);
-    return (value) => {
-      if (!Array.isArray(value)) throw wrongType('an array', value);
-      return readDtos(value, one);
-    };
-  }
   const rules = hasRules(type);
   const asynchronous = rules && mayBeAsynchronous(type);
   return (value) => {
     if (typeof value !== 'object' || value === null || Array.isArray(value)) throw wrongType('an object', value);
-    try {
-      const instance = plainToInstance(construct, value);
-      if (!rules) return instance;
-      if (asynchronous) return validate(instance, validatorOptions).then((errors) => checked(instance, errors));
-      return checked(instance, validateSync(instance, validatorOptions));
-    } catch (error) {
-      // Both libraries recurse: what is nested deeper than the stack holds is the client's mistake.
-      if (error instanceof RangeError)
-        throw new HalyardError('BODY_INVALID', { message: 'the body is nested too deep' });
-      throw error;
-    }
+    const instance = plainToInstance(construct, value);
+    if (!rules) return instance;
+    if (asynchronous) return validate(instance, validatorOptions).then((errors) => checked(instance, errors));
+    return checked(instance, validateSync(instance, validatorOptions));
   };
-}
-
-/** Violations of all elements, each path beginning with its index. */
-function readDtos(values: unknown[], read: JsonReader): unknown {
-  const violations: Violation[] = [];
-  const collect = (error: unknown, index: number): void => {
-    if (!(error instanceof HalyardError)) throw error;
-    if (error.wireCode === 'BODY_TYPE') violations.push({ path: String(index), rule: 'type', message: error.message });
-    else if (error.wireCode !== 'VALIDATION_FAILED') throw error;
-    else for (const v of error.details as Violation[]) violations.push({ ...v, path: `${index}.${v.path}` });
-  };
-  let waits = false;
-  const results = values.map((value, index): unknown => {
-    try {
-      const result = read(value);
-      if (!(result instanceof Promise)) return result;
-      waits = true;
-      return result.catch((error: unknown) => collect(error, index));
-    } catch (error) {
-      return collect(error, index);
-    }
-  });
-  const finish = (elements: unknown[]): unknown[] => {
-    if (violations.length > 0) throw violated(violations);
-    return elements;
-  };
-  return waits ? Promise.all(results).then(finish) : finish(results);
 }
 
 function checked(instance: object, errors: ValidationError[]): object {
@@ -276,23 +301,27 @@ function violationsOf(error: ValidationError, parent: string): Violation[] {
   return [...own, ...(error.children ?? []).flatMap((child) => violationsOf(child, path))];
 }
 
-function violated(violations: Violation[]): HalyardError {
-  return new HalyardError('VALIDATION_FAILED', { details: violations });
+function violated(violations: readonly Violation[]): HalyardError {
+  return new HalyardError('VALIDATION_FAILED', { details: violations.slice(0, maxViolations) });
 }
 
 function rulesOf(type: Class): ReturnType<ReturnType<typeof getMetadataStorage>['getTargetValidationMetadatas']> {
   return getMetadataStorage().getTargetValidationMetadatas(type, '', true, false);
 }
 
+/** The rules that class-validator brings: none of them needs a promise. */
+const builtInRules: ReadonlySet<unknown> = new Set(
+  Object.values(classValidator).filter((name) => typeof name === 'string'),
+);
+
 /**
- * Whether validating may need a promise: an asynchronous constraint of its own, or nested objects, whose classes are
- * known only when the values are there. `validateSync` would skip such constraints silently.
+ * Whether validating may need a promise, which `validateSync` would take for a yes: a rule of the user's own, declared
+ * asynchronous or not, or nested objects, whose classes are known only when the values are there.
  */
 function mayBeAsynchronous(type: Class): boolean {
-  const storage = getMetadataStorage();
   return rulesOf(type).some(
     (rule) =>
-      rule.type === 'nestedValidation' ||
-      storage.getTargetValidatorConstraints(rule.constraintCls).some((constraint) => constraint.async),
+      rule.type === ValidationTypes.NESTED_VALIDATION ||
+      (rule.type === ValidationTypes.CUSTOM_VALIDATION && !builtInRules.has(rule.name)),
   );
 }

@@ -1,30 +1,25 @@
 /** From what the scanner found to plans: every decision that does not depend on a message is taken here, once. */
-import { HalyardError } from '../errors.js';
 import type { BodySource } from './body.js';
-import {
-  isThenable,
-  Refusal,
-  type Guard,
-  type Interceptor,
-  type Middleware,
-  type ParameterInfo,
-  type Pipe,
-  type Stage,
-} from './components.js';
+import type { Guard, Interceptor, Middleware, ParameterInfo, Pipe, Stage } from './components.js';
 import type { Context } from './context.js';
 import type { Observers } from './observers.js';
 import { paramInvalid, type ParameterSpec } from './parameters.js';
+import type { CatcherEntry, Plan, PostChain, Resolve, Responder, Step } from './plan.js';
 import {
+  bindStep,
+  callStep,
+  compileCall,
   compilePost,
+  evaluated,
+  evaluateStep,
+  fromSlot,
+  guardStep,
+  middlewareStep,
   preStep,
-  refusalError,
-  type CatcherEntry,
-  type Plan,
-  type PostChain,
-  type Resolve,
-  type Responder,
-  type Step,
-} from './plan.js';
+  respondStep,
+  type Getter,
+  type RequestSlot,
+} from './run.js';
 
 /** Makes components and instances out of what was written in `use`, in providers, and in parameters. */
 export interface Resolver {
@@ -38,7 +33,7 @@ export interface Resolver {
  */
 export class SlotTable {
   readonly scoped: { readonly slot: number; readonly token: unknown }[] = [];
-  readonly request: { readonly slot: number; readonly evaluate: (c: Context) => unknown }[] = [];
+  readonly request: RequestSlot[] = [];
   #size = 0;
 
   addScoped(token: unknown): number {
@@ -48,7 +43,7 @@ export class SlotTable {
     return this.#size++;
   }
 
-  addRequest(evaluate: (c: Context) => unknown): number {
+  addRequest(evaluate: Getter): number {
     this.request.push({ slot: this.#size, evaluate });
     return this.#size++;
   }
@@ -57,7 +52,7 @@ export class SlotTable {
 /** What a method is called with: steps that evaluate what needs evaluating, and getters for all parameters. */
 interface Arguments {
   readonly steps: readonly Step[];
-  readonly getters: readonly ((c: Context) => unknown)[];
+  readonly getters: readonly Getter[];
 }
 
 export interface Invocation {
@@ -91,7 +86,7 @@ export function compilePlan<C extends Context>(parts: PlanParts<C>): Plan<C> {
     ...guards.map(guardStep),
     ...interceptors.map((interceptor, index) => preStep(interceptor, index, respondAt)),
     ...args.steps,
-    callStep(invocation, args.getters),
+    callStep(compileCall(invocation.target, invocation.method, args.getters)),
     respondStep(responder, post),
   ];
   const stages: Stage[] = [
@@ -113,7 +108,7 @@ export function compileAdmission<C extends Context>(parts: {
   observers: Observers;
   slots: SlotTable;
 }): Plan<C> {
-  const bind = bindStep(parts.slots);
+  const bind = bindStep(parts.slots.request);
   const steps: Step[] = [...parts.middleware.map(middlewareStep), ...parts.guards.map(guardStep), bind];
   const stages: Stage[] = [
     ...parts.middleware.map(() => 'middleware' as const),
@@ -139,104 +134,6 @@ function finishPlan<C extends Context>(
   });
 }
 
-function guardStep(resolve: Resolve<Guard>): Step {
-  return (c) => {
-    const allowed = resolve(c).canActivate(c);
-    if (allowed === true) return undefined;
-    return isThenable(allowed) ? allowed.then(requireAllowed) : requireAllowed(allowed);
-  };
-}
-
-function requireAllowed(allowed: unknown): void {
-  if (!allowed) throw new HalyardError('FORBIDDEN');
-}
-
-function middlewareStep(resolve: Resolve<Middleware>): Step {
-  return (c) => {
-    const result = resolve(c).use(c as never);
-    return isThenable(result) ? result.then(requireUnrefused) : requireUnrefused(result);
-  };
-}
-
-function requireUnrefused(result: unknown): void {
-  if (result instanceof Refusal) throw refusalError(result);
-}
-
-/** Fills the request slots, each once; the first failure ends it. */
-function bindStep(slots: SlotTable): Step {
-  return (c) => {
-    const values = c.slots as unknown[];
-    let pending: Promise<void> | undefined;
-    for (const { slot, evaluate } of slots.request) {
-      const assign = (): void | Promise<void> => {
-        const value = evaluate(c);
-        if (!isThenable(value)) {
-          values[slot] = value;
-          return undefined;
-        }
-        return Promise.resolve(value).then((resolved) => {
-          values[slot] = resolved;
-        });
-      };
-      pending = pending ? pending.then(assign) : (assign() as Promise<void> | undefined);
-    }
-    return pending;
-  };
-}
-
-function callStep({ target, method }: Invocation, getters: readonly ((c: Context) => unknown)[]): Step {
-  const call = compileCall(target, method, getters);
-  return (c) => {
-    const result = call(c);
-    if (!isThenable(result)) {
-      c.result = result;
-      return undefined;
-    }
-    return result.then((value) => {
-      c.result = value;
-    });
-  };
-}
-
-/** One call without an array of arguments for the usual counts of parameters. */
-function compileCall(
-  target: Resolve<object>,
-  method: (...args: unknown[]) => unknown,
-  getters: readonly ((c: Context) => unknown)[],
-): (c: Context) => unknown {
-  const [a, b, d, e] = getters;
-  switch (getters.length) {
-    case 0:
-      return (c) => method.call(target(c));
-    case 1:
-      return (c) => method.call(target(c), a!(c));
-    case 2:
-      return (c) => method.call(target(c), a!(c), b!(c));
-    case 3:
-      return (c) => method.call(target(c), a!(c), b!(c), d!(c));
-    case 4:
-      return (c) => method.call(target(c), a!(c), b!(c), d!(c), e!(c));
-    default:
-      return (c) =>
-        method.apply(
-          target(c),
-          getters.map((get) => get(c)),
-        );
-  }
-}
-
-function respondStep(responder: Responder<Context>, post: PostChain): Step {
-  return (c) => {
-    const waiting = responder.respond(c, c.result, post);
-    // From here on the answer is out: whatever settles later is late.
-    if (waiting === undefined) {
-      c.settled = true;
-      return undefined;
-    }
-    return waiting;
-  };
-}
-
 function compileArguments(invocation: Invocation, slots: SlotTable, resolver: Resolver, post: PostChain): Arguments {
   const steps: Step[] = [];
   const getters = invocation.parameters.map((spec, index): ((c: Context) => unknown) => {
@@ -250,12 +147,12 @@ function compileArguments(invocation: Invocation, slots: SlotTable, resolver: Re
       case 'request': {
         const evaluate = requestEvaluator(spec, invocation.pipes, resolver);
         const slot = slots.addRequest(evaluate);
-        return (c) => c.slots[slot];
+        return fromSlot(slot);
       }
       case 'custom': {
         const transform = compilePipes([...invocation.pipes, ...resolvePipes(spec.pipes, resolver)], spec.info);
         steps.push(evaluateStep(index, (c) => chain(spec.get(c), (value) => transform(value, c))));
-        return (c) => c.values![index];
+        return evaluated(index);
       }
       case 'body': {
         if (invocation.withoutBody) return () => null;
@@ -270,24 +167,11 @@ function compileArguments(invocation: Invocation, slots: SlotTable, resolver: Re
               : (c) => chain(read(c as unknown as BodySource), (value) => transform(value, c)),
           ),
         );
-        return (c) => c.values![index];
+        return evaluated(index);
       }
     }
   });
   return { steps, getters };
-}
-
-function evaluateStep(index: number, evaluate: (c: Context) => unknown): Step {
-  return (c) => {
-    const value = evaluate(c);
-    if (value instanceof Promise) {
-      return value.then((resolved) => {
-        (c.values ??= [])[index] = resolved;
-      });
-    }
-    (c.values ??= [])[index] = value;
-    return undefined;
-  };
 }
 
 /** Pipes have the first word on what the client sent; the declared type converts what they leave as text. */

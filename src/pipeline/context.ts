@@ -30,9 +30,10 @@ abstract class BaseContext {
   /** `performance.now()` at the start, where somebody asks for durations. */
   startedAt = 0;
 
-  #state: Record<string, unknown> | undefined = undefined;
-  #abort: AbortController | undefined = undefined;
-  #abortReason: unknown = undefined;
+  // Not `#private`: a message makes one of these, and those would be initialised apart.
+  private stateObject: Record<string, unknown> | undefined = undefined;
+  private aborter: AbortController | undefined = undefined;
+  private abortReason: unknown = undefined;
 
   abstract readonly kind: 'http' | 'upgrade' | 'connect' | 'message' | 'disconnect';
   /** Unique; a message is `<connection>.<n>`. */
@@ -53,7 +54,7 @@ abstract class BaseContext {
 
   /** Lives as long as this message, upgrade or request. */
   get state(): Record<string, unknown> {
-    return (this.#state ??= Object.create(null) as Record<string, unknown>);
+    return (this.stateObject ??= Object.create(null) as Record<string, unknown>);
   }
 
   /** Logs with this context's id. */
@@ -63,18 +64,18 @@ abstract class BaseContext {
 
   /** Aborted when the result is of no use any more: timeout, newer message, client gone. */
   get signal(): AbortSignal {
-    if (!this.#abort) {
-      this.#abort = new AbortController();
-      if (this.#abortReason !== undefined) this.#abort.abort(this.#abortReason);
+    if (!this.aborter) {
+      this.aborter = new AbortController();
+      if (this.abortReason !== undefined) this.aborter.abort(this.abortReason);
     }
-    return this.#abort.signal;
+    return this.aborter.signal;
   }
 
   /** @internal */
   abort(reason: Error): void {
-    if (this.#abortReason !== undefined) return;
-    this.#abortReason = reason;
-    this.#abort?.abort(reason);
+    if (this.abortReason !== undefined) return;
+    this.abortReason = reason;
+    this.aborter?.abort(reason);
     this.onAbort?.();
   }
 }

@@ -22,9 +22,9 @@ export const plain: Protocol = {
     } catch {
       return;
     }
-    if (mayHoldForbiddenKey.test(text)) refuseForbiddenKeys(value);
     const { event, payload, ref } = value as { event?: unknown; payload?: unknown; ref?: unknown };
     if (typeof event !== 'string') return;
+    refuseForbiddenKeys(value, text);
     message.enveloped = true;
     message.event = event;
     message.payload = payload;
@@ -55,6 +55,9 @@ export const plain: Protocol = {
 
   encodePublication({ channel, value, event }: Publication): FrameData {
     if (event === undefined) return encodeValue(value);
+    if (isBinaryValue(value)) {
+      throw new HalyardError('SEND_VALUE', { message: 'bytes cannot be published with an event: leave it out' });
+    }
     const head = `{"event":${JSON.stringify(event)},"channel":${JSON.stringify(channel)}`;
     return `${head},"payload":${stringify(value)}}`;
   },
@@ -125,12 +128,13 @@ export function parseJson(text: string): unknown {
   } catch (cause) {
     throw new HalyardError('BODY_INVALID', { message: 'the body is not valid JSON', cause });
   }
-  if (mayHoldForbiddenKey.test(text)) refuseForbiddenKeys(value);
+  refuseForbiddenKeys(value, text);
   return value;
 }
 
 /** Not recursive: a body may be nested as deep as its size allows. */
-function refuseForbiddenKeys(root: unknown): void {
+function refuseForbiddenKeys(root: unknown, text: string): void {
+  if (!mayHoldForbiddenKey.test(text)) return;
   const pending: unknown[] = [root];
   while (pending.length > 0) {
     const value = pending.pop();

@@ -2,7 +2,7 @@ import type { EventEmitter } from 'node:events';
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import { WebSocket } from 'ws';
-import { Changes } from './changes.js';
+import { Changes, show, type WaitOptions } from './wait.js';
 import { readResponse, RefusedError, type TestResponse } from './response.js';
 
 /** How to connect. */
@@ -16,12 +16,6 @@ export interface ConnectOptions {
   autoPong?: boolean;
   /** Offers permessage-deflate, as browsers do. @default true */
   compression?: boolean;
-}
-
-/** How long a single wait may take. */
-export interface WaitOptions {
-  /** In milliseconds. @default the app's `waitMs` */
-  timeout?: number;
 }
 
 /** How a connection ended, as a browser's `CloseEvent` says it. */
@@ -248,11 +242,4 @@ export class TestClient {
   #unread(): string {
     return this.#messages.map(show).join(', ');
   }
-}
-
-/** A message as an error shows it. */
-function show(message: string | Buffer): string {
-  const text =
-    typeof message === 'string' ? JSON.stringify(message) : `<${message.length} bytes> ${message.toString('hex')}`;
-  return text.length > 200 ? `${text.slice(0, 200)}…` : text;
 }

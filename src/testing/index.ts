@@ -8,7 +8,7 @@
  * expect(await client.json()).toEqual({ event: 'typing', by: 'ada' });
  */
 export { testApp, TestApp, type RequestOptions, type TestAppOptions } from './test-app.js';
-export { TestClient, type ClosedInfo, type ConnectOptions, type RawWebSocket, type WaitOptions } from './client.js';
+export { TestClient, type ClosedInfo, type ConnectOptions, type RawWebSocket } from './client.js';
 export type { Override } from './override.js';
 export { RefusedError, type TestResponse } from './response.js';
 export {
@@ -22,4 +22,5 @@ export {
   type ServerFrame,
   type UpgradeRequestOptions,
 } from './raw-client.js';
+export { until, type WaitOptions } from './wait.js';
 export { closeAll } from './closing.js';

@@ -1,7 +1,7 @@
+import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
-import { Changes } from './changes.js';
-import type { WaitOptions } from './client.js';
+import { Changes, type WaitOptions } from './wait.js';
 
 /** The opcodes of RFC 6455 §5.2. */
 const opcodes = { continuation: 0x0, text: 0x1, binary: 0x2, close: 0x8, ping: 0x9, pong: 0xa } as const;
@@ -110,11 +110,9 @@ export class RawClient {
     const socket = isTls
       ? connectTls({ host, port: Number(port), rejectUnauthorized: false })
       : connect({ host, port: Number(port), noDelay: true });
-    await new Promise<void>((resolve, reject) => {
-      socket.once(isTls ? 'secureConnect' : 'connect', resolve).once('error', reject);
-    });
-    socket.removeAllListeners('error');
-    return new RawClient(socket, waitMs);
+    const client = new RawClient(socket, waitMs);
+    await once(socket, isTls ? 'secureConnect' : 'connect');
+    return client;
   }
 
   write(bytes: string | Uint8Array): void {
@@ -224,7 +222,6 @@ function parseFrame(received: Buffer): readonly [ServerFrame, number] | undefine
   if (received.length < 2) return undefined;
   const first = received[0]!;
   const short = received[1]!;
-  if (short > 127) throw new Error('the server masked a frame');
   const start = short < 126 ? 2 : short === 126 ? 4 : 10;
   if (received.length < start) return undefined;
   const length = short < 126 ? short : short === 126 ? received.readUInt16BE(2) : Number(received.readBigUInt64BE(2));

@@ -3,8 +3,10 @@ import { request as httpRequest, type IncomingMessage, type OutgoingHttpHeaders,
 import { request as httpsRequest, Server as TlsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { clearTimeout, setTimeout } from 'node:timers';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { createApp, type App, type AppOptions, type Token } from '../index.js';
-import { TestClient, type ConnectOptions, type WaitOptions } from './client.js';
+import { defaultWaitMs, type WaitOptions } from './wait.js';
+import { TestClient, type ConnectOptions } from './client.js';
 import { closeLater, forget } from './closing.js';
 import { withOverrides, type Override } from './override.js';
 import { RawClient } from './raw-client.js';
@@ -27,10 +29,10 @@ export interface RequestOptions extends WaitOptions {
   body?: object | string | number | boolean | null;
 }
 
-/** Shorter than the patience that test runners have with a test, so that their message is not the one that is seen. */
-const defaultWaitMs = 3000;
 /** What a test leaves running is not waited for as in production. */
 const shutdown = { timeout: '1s' };
+/** Below the time that runners give a hook. */
+const maxCloseMs = 4000;
 const host = '127.0.0.1';
 
 /**
@@ -130,7 +132,7 @@ export class TestApp {
   /**
    * Terminates the clients, without waiting for what they are at, and closes the app.
    *
-   * @throws {Error} where the app has kept a connection after its end
+   * @throws {Error} where the app does not close, or has kept a connection
    */
   close(): Promise<void> {
     this.#closing ??= this.#close(false);
@@ -161,9 +163,12 @@ export class TestApp {
   async #close(testIsOver: boolean): Promise<void> {
     forget(this);
     for (const client of this.#clients) client.abandon(testIsOver);
-    await this.app.close();
+    const closed = this.app.close().then(() => true);
+    const inTime = await Promise.race([closed, sleep(maxCloseMs, false, { ref: false })]);
     this.server?.close();
     this.server?.closeAllConnections();
+    if (!inTime)
+      throw new Error(`the app has not closed within ${maxCloseMs} ms: a handler, hook or provider of it hangs`);
     const { connections, pendingHandshakes } = this.app.metrics();
     if (connections + pendingHandshakes === 0) return;
     throw new Error(`the app is closed, but has kept ${connections} connections and ${pendingHandshakes} handshakes`);

@@ -11,7 +11,8 @@ import { cutReason } from '../connection/close-code.js';
 import { HalyardError } from '../errors.js';
 import { CloseInfo, type Stage } from '../pipeline/components.js';
 import { UpgradeContext } from '../pipeline/context.js';
-import { fail, run } from '../pipeline/plan.js';
+import { fail } from '../pipeline/outcome.js';
+import { run } from '../pipeline/run.js';
 import { Reply } from '../pipeline/reply.js';
 import { Request } from '../pipeline/request.js';
 import type { OpenedScope } from '../pipeline/scope.js';
@@ -209,7 +210,7 @@ export class UpgradeServer {
     const disposeScope = scope && (() => scope.dispose());
     const session = new Session(connection, handle, transport, this.options.services, c, disposeScope);
     connection.user = c.user;
-    transport.listen(session);
+    transport.listen(session, session.inbound);
     seat?.seated();
     this.sessions.add(session);
     void session.ended.then(() => {

@@ -1,6 +1,6 @@
 import type { Duplex } from 'node:stream';
 import { WebSocket } from 'ws';
-import type { Transport, TransportListener } from '../connection/transport.js';
+import type { MessageReceiver, Transport, TransportListener } from '../connection/transport.js';
 import type { FrameData, SharedFrame } from '../protocol/protocol.js';
 import { encodeFrame } from './frame.js';
 
@@ -16,7 +16,10 @@ interface Marked {
  */
 export class WsTransport implements Transport {
   #corked = false;
-  #listener!: TransportListener;
+  /** @internal For the shared listeners. */
+  listener!: TransportListener;
+  /** @internal */
+  receiver!: MessageReceiver;
 
   constructor(
     private readonly ws: WebSocket,
@@ -25,9 +28,10 @@ export class WsTransport implements Transport {
   ) {}
 
   /** Starts to report. Listeners are shared and find their transport by `this`: no closures per connection. */
-  listen(listener: TransportListener): void {
+  listen(listener: TransportListener, receiver: MessageReceiver): void {
     const { ws, socket } = this;
-    this.#listener = listener;
+    this.listener = listener;
+    this.receiver = receiver;
     (ws as Marked)[transportOf] = this;
     (socket as Marked)[transportOf] = this;
     ws.on('message', onMessage);
@@ -94,13 +98,8 @@ export class WsTransport implements Transport {
   #sendCompressed(data: FrameData): void {
     if (this.ws.readyState !== WebSocket.OPEN) return;
     this.ws.send(data, () => {
-      if (this.ws.bufferedAmount === 0) this.#listener.drained();
+      if (this.ws.bufferedAmount === 0) this.listener.drained();
     });
-  }
-
-  /** @internal */
-  get reportTo(): TransportListener {
-    return this.#listener;
   }
 
   /** @internal What went wrong ended the framing with this close code, where it was the framing. */
@@ -123,21 +122,21 @@ function uncork(transport: WsTransport): void {
 }
 
 function onMessage(this: WebSocket & Marked, data: Buffer, isBinary: boolean): void {
-  this[transportOf]!.reportTo.receive(data, isBinary);
+  this[transportOf]!.receiver.receive(data, isBinary);
 }
 
 function onPong(this: WebSocket & Marked): void {
-  this[transportOf]!.reportTo.pong();
+  this[transportOf]!.listener.pong();
 }
 
 function onDrain(this: Duplex & Marked): void {
-  this[transportOf]!.reportTo.drained();
+  this[transportOf]!.listener.drained();
 }
 
 function onError(this: WebSocket & Marked, error: Error): void {
-  this[transportOf]!.reportTo.broke(error, WsTransport.closeCodeOf(error));
+  this[transportOf]!.listener.broke(error, WsTransport.closeCodeOf(error));
 }
 
 function onClose(this: WebSocket & Marked, code: number, reason: Buffer): void {
-  this[transportOf]!.reportTo.closed(code, reason.toString(), code !== 1006);
+  this[transportOf]!.listener.closed(code, reason.toString(), code !== 1006);
 }

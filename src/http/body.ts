@@ -1,0 +1,72 @@
+import { Readable } from 'node:stream';
+import type { IncomingMessage } from 'node:http';
+import type { FastifyInstance, FastifyRequest, preParsingHookHandler } from 'fastify';
+import { parse } from 'fast-querystring';
+import { HalyardError } from '../errors.js';
+import type { HttpContext } from '../pipeline/context.js';
+
+/** A request that came through Express or Nest, whose body parsers may have read it. */
+type HostRequest = IncomingMessage & { body?: unknown; rawBody?: unknown };
+
+const forbiddenKey = /^(?:__proto__|constructor|prototype)$/;
+
+/**
+ * Bodies reach the endpoint's own reader as bytes, whatever their content type, and forms as objects. A parser that the
+ * user has registered on `app.http` keeps its type.
+ */
+export function addBodyParsers(scope: FastifyInstance): void {
+  const parsers: readonly (readonly [type: string, parse: (body: Buffer) => unknown])[] = [
+    ['application/json', (body) => body],
+    ['text/plain', (body) => body],
+    ['application/x-www-form-urlencoded', parseForm],
+    ['*', (body) => body],
+  ];
+  for (const [type, parseBody] of parsers) {
+    try {
+      scope.addContentTypeParser(type, { parseAs: 'buffer' }, (_request, body, done) => {
+        done(null, parseBody(body as Buffer));
+      });
+    } catch (error) {
+      if ((error as { code?: unknown }).code !== 'FST_ERR_CTP_ALREADY_PRESENT') throw error;
+    }
+  }
+}
+
+/** Fastify would wait for ever for a body that the server around us has read already. */
+export const skipReadBody: preParsingHookHandler = (request, _reply, payload, done) => {
+  if (!request.raw.readableEnded) return done(null, payload);
+  const receivedEncodedLength = Number(request.headers['content-length'] ?? 0);
+  done(null, Object.assign(Readable.from([]), { receivedEncodedLength }));
+};
+
+/** Puts the body where the endpoint's reader looks for it. */
+export function takeBody(c: HttpContext, request: FastifyRequest): void {
+  const { body: hostBody, rawBody } = request.raw as HostRequest;
+  const body: unknown = isEmpty(request.body) && hasBody(request) ? (rawBody ?? hostBody) : request.body;
+  if (Buffer.isBuffer(body)) {
+    c.raw = body;
+  } else if (typeof body === 'string') {
+    c.raw = Buffer.from(body);
+  } else if (body !== undefined) {
+    c.payload = body;
+    c.enveloped = true;
+  }
+}
+
+function isEmpty(body: unknown): boolean {
+  return body === undefined || (Buffer.isBuffer(body) && body.length === 0);
+}
+
+/** Express sets `req.body` also where there is none. */
+function hasBody({ headers }: FastifyRequest): boolean {
+  return headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0;
+}
+
+function parseForm(body: Buffer): Record<string, unknown> {
+  const fields = parse(body.toString());
+  for (const name in fields) {
+    if (forbiddenKey.test(name))
+      throw new HalyardError('BODY_INVALID', { message: `the key "${name}" is not allowed` });
+  }
+  return { ...fields };
+}

@@ -1,0 +1,143 @@
+import { ServerResponse, STATUS_CODES, type IncomingMessage, type OutgoingHttpHeaders } from 'node:http';
+import { HttpError } from '../errors.js';
+import { isThenable, type Middleware } from '../pipeline/components.js';
+import type { HttpContext, UpgradeContext } from '../pipeline/context.js';
+import { exchangeOf } from './exchange.js';
+import { asHttpError } from './foreign-error.js';
+
+/** `(req, res, next)` of Express and connect, with whatever types a package gives the three. */
+export type ConnectMiddleware = (request: never, response: never, next: (error?: unknown) => void) => unknown;
+
+type Handler = (request: IncomingMessage, response: ServerResponse, next: (error?: unknown) => void) => unknown;
+
+/** Headers of one message or connection: they make no sense on a 101, and a refusal has its own. */
+const ownHeaders: ReadonlySet<string> = new Set([
+  'connection',
+  'upgrade',
+  'keep-alive',
+  'transfer-encoding',
+  'content-length',
+  'content-type',
+  'date',
+]);
+
+/**
+ * Express-style middleware as one of Halyard's, for HTTP requests and for upgrades: express-session, passport, …
+ *
+ * At an upgrade the headers that they set go on the 101 or the refusal, and what ends the response before `next` is a
+ * refusal with its status. What waits for the end of a response, as express-session does to save, runs behind the last of
+ * them: give those that belong together to one `connect`. They find what Node has, not what Express adds: no
+ * `req.query`, no `res.json()`. An error given to `next` is thrown.
+ *
+ * @example createApp({ use: [connect(session({ secret, resave: false, saveUninitialized: false }))] })
+ */
+export function connect(...middleware: ConnectMiddleware[]): Middleware {
+  return new Connect(middleware as unknown as Handler[]);
+}
+
+class Connect implements Middleware {
+  constructor(private readonly handlers: readonly Handler[]) {}
+
+  use(c: HttpContext | UpgradeContext): Promise<void> {
+    return c.kind === 'http' ? this.#useHttp(c) : this.#useUpgrade(c);
+  }
+
+  async #useHttp(c: HttpContext): Promise<void> {
+    const response = exchangeOf(c).reply.raw;
+    const ended = new Promise<void>((resolve) => response.once('finish', resolve));
+    if (await this.#call(c, response, ended)) return;
+    // It is answered: nothing that would come later has anything to do.
+    c.settled = true;
+    c.answered = true;
+  }
+
+  async #useUpgrade(c: UpgradeContext): Promise<void> {
+    const response = new CapturedResponse(c.request.raw);
+    const passed = await this.#call(c, response, response.ended);
+    if (passed) await whileThere(c, response.commit());
+    copyHeaders(response.getHeaders(), c);
+    if (!passed) throw new HttpError(response.statusCode, response.text || STATUS_CODES[response.statusCode]);
+  }
+
+  /** @returns false: the response was ended */
+  async #call(c: HttpContext | UpgradeContext, response: ServerResponse, ended: Promise<void>): Promise<boolean> {
+    for (const handler of this.handlers) {
+      const passed = Promise.race([callNext(handler, c.request.raw, response), ended.then(() => false)]);
+      if (!(await whileThere(c, passed))) return false;
+    }
+    return true;
+  }
+}
+
+/** The response that middleware gets at an upgrade: it has no socket, and keeps what it is told. */
+class CapturedResponse extends ServerResponse {
+  readonly ended: Promise<void>;
+  /** What was written as text. */
+  text = '';
+  readonly #end: () => void;
+
+  constructor(raw: IncomingMessage) {
+    super(raw);
+    let end!: () => void;
+    this.ended = new Promise((resolve) => (end = resolve));
+    this.#end = end;
+  }
+
+  /** Fires what waits for the head, which may set headers, and for the end, which may save a session. */
+  commit(): Promise<void> {
+    this.statusCode = 101;
+    if (!this.headersSent) this.writeHead(101);
+    this.end();
+    return this.ended;
+  }
+
+  override write(chunk: unknown): boolean {
+    this.#note(chunk);
+    return true;
+  }
+
+  override end(chunk?: unknown): this {
+    this.#note(chunk);
+    if (!this.headersSent) this.writeHead(this.statusCode);
+    this.#end();
+    return this;
+  }
+
+  #note(chunk: unknown): void {
+    if (typeof chunk === 'string' || Buffer.isBuffer(chunk)) this.text += chunk.toString();
+  }
+}
+
+function callNext(handler: Handler, request: IncomingMessage, response: ServerResponse): Promise<boolean> {
+  return new Promise((resolve, reject) => {
+    const next = (error?: unknown): void => {
+      // Express' words for leaving a router: there is none here.
+      if (!error || error === 'route' || error === 'router') resolve(true);
+      else reject(asHttpError(error) as Error);
+    };
+    try {
+      const returned = handler(request, response, next);
+      if (isThenable(returned)) returned.then(undefined, next);
+    } catch (error) {
+      next(error);
+    }
+  });
+}
+
+/** Waits for middleware as long as there is a client that waits. */
+function whileThere<T>({ signal }: HttpContext | UpgradeContext, pending: Promise<T>): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const gone = (): void => reject(signal.reason as Error);
+    if (signal.aborted) gone();
+    signal.addEventListener('abort', gone, { once: true });
+    pending.then(resolve, reject).finally(() => signal.removeEventListener('abort', gone));
+  });
+}
+
+function copyHeaders(headers: OutgoingHttpHeaders, { reply }: UpgradeContext): void {
+  for (const [name, value] of Object.entries(headers)) {
+    if (value === undefined || ownHeaders.has(name)) continue;
+    if (name === 'set-cookie' && Array.isArray(value)) for (const cookie of value) reply.header(name, cookie);
+    else reply.header(name, Array.isArray(value) ? value.join(', ') : String(value));
+  }
+}

@@ -1,0 +1,192 @@
+/** The life of one HTTP request: opened, admitted, handled, answered, cleaned up. */
+import { finished } from 'node:stream';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { Logger } from 'pino';
+import { CleanUp } from '../connection/clean-up.js';
+import { HalyardError } from '../errors.js';
+import { CloseInfo } from '../pipeline/components.js';
+import { HttpContext } from '../pipeline/context.js';
+import { conclude, fail } from '../pipeline/outcome.js';
+import type { Plan } from '../pipeline/plan.js';
+import { run } from '../pipeline/run.js';
+import { Reply } from '../pipeline/reply.js';
+import { Request, type RequestFacts } from '../pipeline/request.js';
+import type { OpenedScope } from '../pipeline/scope.js';
+import type { ProxyTrust } from '../pipeline/trust-proxy.js';
+import { takeBody } from './body.js';
+import type { HttpEndpoint } from './endpoint.js';
+import { asHttpError } from './foreign-error.js';
+import type { ValueStream } from './value-stream.js';
+
+/** What all exchanges of an adapter share. */
+export interface ExchangeHost {
+  readonly logger: Logger;
+  readonly trust: ProxyTrust;
+  /** The response is out, or lost, and everything behind it has run. */
+  ended(exchange: Exchange): void;
+}
+
+/** How long a handler may go on for a client that has gone before its scope is taken away. */
+const patienceMs = 5000;
+/** What the status is of a request whose client went before it was answered; nginx has named it. */
+const clientClosedRequest = 499;
+
+const exchanges = new WeakMap<HttpContext, Exchange>();
+
+/** The exchange that a context belongs to. */
+export function exchangeOf(c: HttpContext): Exchange {
+  return exchanges.get(c)!;
+}
+
+export class Exchange {
+  readonly c: HttpContext;
+  readonly cleanUp = new CleanUp();
+  /** The body of a streamed response, from when its headers go out. */
+  stream: ValueStream | undefined = undefined;
+  #scope: OpenedScope | undefined = undefined;
+  /** What runs now. */
+  #plan: Plan<HttpContext> | undefined = undefined;
+  #work: Promise<unknown> = Promise.resolve();
+  #admitted = false;
+  #gone = false;
+
+  constructor(
+    readonly endpoint: HttpEndpoint,
+    readonly request: FastifyRequest,
+    readonly reply: FastifyReply,
+    private readonly host: ExchangeHost,
+  ) {
+    const { raw, id, params, query } = request;
+    const facts = { ...host.trust.peer(raw), id, params, query: withoutForbiddenKeys(query) } as RequestFacts;
+    this.c = new HttpContext(new Request(raw, facts), endpoint.route, new Reply(), host.logger);
+    exchanges.set(this.c, this);
+    finished(reply.raw, () => void this.#end());
+    endpoint.observers.opened(this.c);
+  }
+
+  /** Runs middleware and guards and binds request values. @returns false: it has been answered */
+  admit(): Promise<boolean> {
+    const admission = this.#admit();
+    this.#work = admission;
+    return admission;
+  }
+
+  /** Runs the endpoint and answers. Never rejects. */
+  handle(): Promise<void> {
+    const handling = this.#handle();
+    this.#work = handling;
+    return handling;
+  }
+
+  /** An error of Fastify, or of a plugin of the user's. Never rejects. */
+  async fail(error: unknown): Promise<void> {
+    const { c } = this;
+    const { plan, observers } = this.endpoint;
+    if (this.#gone) return;
+    const failure = asHttpError(error);
+    if (!c.settled && !c.answered) {
+      await fail(plan, c, failure, this.#admitted ? 'body' : 'middleware');
+      return;
+    }
+    // The answer itself cannot be sent: the user's `onSend` hook failed, or a file that was to be piped is not there.
+    this.abandonStream();
+    observers.failed(failure, c, 'send');
+    await plan.responder.fail(c, failure);
+  }
+
+  /** What was to be streamed is not: the next answer is an ordinary one. */
+  abandonStream(): void {
+    this.stream?.destroy();
+    this.stream = undefined;
+  }
+
+  /** The server goes away: an event stream would not end by itself. */
+  drain(): void {
+    if (this.endpoint.sse) this.c.abort(new HalyardError('DRAINING'));
+  }
+
+  /** Ends the connection, whatever it is at. */
+  cut(): void {
+    this.reply.raw.destroy();
+  }
+
+  async #admit(): Promise<boolean> {
+    const { c } = this;
+    const { admission, openScope } = this.endpoint;
+    this.#plan = admission;
+    try {
+      this.#scope = openScope?.(c, undefined, this.cleanUp);
+      await this.#scope?.fill();
+      if (!c.settled) await run(admission, c);
+    } catch (error) {
+      if (!c.settled) await fail(admission, c, error, 'bind');
+    }
+    this.#plan = undefined;
+    this.#admitted = true;
+    return !c.settled;
+  }
+
+  async #handle(): Promise<void> {
+    const { c } = this;
+    const { plan } = this.endpoint;
+    if (c.settled) return;
+    takeBody(c, this.request);
+    this.#plan = plan;
+    await run(plan, c);
+    this.#plan = undefined;
+  }
+
+  async #end(): Promise<void> {
+    const { c } = this;
+    const { observers } = this.endpoint;
+    const { raw } = this.reply;
+    const info = new CloseInfo(raw.headersSent ? raw.statusCode : clientClosedRequest, '', raw.writableFinished);
+    if (!info.wasClean) this.#abandon();
+    // One that nobody has read, as the user's `onSend` hook has put something else in its place.
+    this.stream?.destroy();
+    const failed = (error: unknown): void => observers.failed(error, c, 'cleanup');
+    const late = (): void => failed(new HalyardError('TIMEOUT'));
+    await within(patienceMs, this.cleanUp.run(failed), late);
+    if (this.#scope) {
+      await within(patienceMs, this.#work, late);
+      await this.#scope.dispose().catch(failed);
+    }
+    observers.closed(c, info);
+    this.host.ended(this);
+  }
+
+  /** The client has gone: what still runs is told, and what comes of it is late. */
+  #abandon(): void {
+    const { c } = this;
+    const error = new HalyardError('CONNECTION_CLOSED');
+    this.#gone = true;
+    if (!c.settled) {
+      c.settled = true;
+      // What a stream has not sent yet is not late.
+      if (c.streaming) c.result = undefined;
+      if (this.#plan?.watched) conclude(this.#plan, c, 'gone', error);
+    }
+    c.abort(error);
+  }
+}
+
+/** Keys through which a value could reach an object's prototype; a query has no use for them. */
+function withoutForbiddenKeys(query: unknown): unknown {
+  for (const key of ['__proto__', 'constructor', 'prototype']) {
+    if (Object.hasOwn(query as object, key)) delete (query as Record<string, unknown>)[key];
+  }
+  return query;
+}
+
+/** Waits for a promise that never rejects, but not for ever. */
+async function within(ms: number, pending: Promise<unknown>, late: () => void): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const timeout = new Promise<void>((resolve) => {
+    timer = setTimeout(() => {
+      late();
+      resolve();
+    }, ms);
+  });
+  await Promise.race([pending, timeout]);
+  clearTimeout(timer);
+}
