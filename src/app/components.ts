@@ -25,11 +25,7 @@ export function sortComponents(
   for (const entry of written) {
     const component = (entry instanceof Each ? entry.guard : entry) as ComponentLike;
     if (!isComponent(component)) {
-      report(
-        where,
-        `${String(entry)} is no component`,
-        'give a class or an instance; a circular import may have left it undefined',
-      );
+      report(where, ...whyNoComponent(component));
       continue;
     }
     const roles = rolesOf(component);
@@ -55,6 +51,22 @@ export function nameOfComponent(component: ComponentLike): string {
   return named.name || 'an anonymous component';
 }
 
+/** Arrow functions have no prototype: they are no classes. */
 function isComponent(component: unknown): component is ComponentLike {
-  return typeof component === 'function' || (typeof component === 'object' && component !== null);
+  if (typeof component === 'function') return component.prototype !== undefined;
+  return typeof component === 'object' && component !== null;
+}
+
+function whyNoComponent(component: unknown): [reason: string, fix: string] {
+  if (typeof component === 'function') {
+    return [
+      `the function ${component.name || 'without a name'} is no component`,
+      'give a class or an instance; a middleware in the style of Express goes into connect(middleware)',
+    ];
+  }
+  const fix =
+    component === undefined
+      ? 'a circular import may have left it undefined: move what both files need into a third'
+      : 'give a class or an instance';
+  return [`${String(component)} is no component`, fix];
 }

@@ -9,14 +9,8 @@ import {
   type HookName,
   type MethodRecord,
 } from '../metadata/metadata.js';
-import {
-  describeParameters,
-  nameOf,
-  pathParameters,
-  type Builtin,
-  type ParameterSpec,
-  type Place,
-} from '../pipeline/parameters.js';
+import { describeParameters, nameOf, type Builtin, type ParameterSpec, type Place } from '../pipeline/parameters.js';
+import type { Role } from '../pipeline/components.js';
 import type { Mode } from '../pipeline/route.js';
 import { isReservedEvent } from '../protocol/plain.js';
 import { nameOfComponent, sortComponents, type Components } from './components.js';
@@ -87,32 +81,40 @@ class Scanner {
 
   add(controller: Class): void {
     if (typeof controller !== 'function') {
-      return this.#report('HALYARD_BOOT_CONTROLLER', nameOf(controller), 'it is no class', 'give classes or globs');
+      return this.#report(
+        'HALYARD_BOOT_CONTROLLER',
+        'controllers',
+        `${nameOf(controller)} is no class`,
+        controller === undefined
+          ? 'a circular import may have left it undefined: move what both files need into a third'
+          : 'give classes, or globs of the files that export them',
+      );
     }
     const record = readRecord(controller);
+    const name = nameOf(controller);
     if (record.standardDecorators) {
       return this.#report(
         'HALYARD_BOOT_STANDARD_DECORATORS',
-        controller.name,
+        name,
         'the build emits standard (stage-3) decorators, which know nothing of parameters',
         'set "experimentalDecorators": true and "emitDecoratorMetadata": true in tsconfig.json, and in esbuild or swc alike',
       );
     }
     if (!record.controller) {
-      return this.#report('HALYARD_BOOT_CONTROLLER', controller.name, 'it has no @Controller', 'decorate it');
+      return this.#report('HALYARD_BOOT_CONTROLLER', name, 'it has no @Controller', 'write @Controller() on the class');
     }
     const before = this.#paths.size + this.#http.size;
     const base = joinPath(this.options.prefix, record.controller.path);
-    const components = sortComponents(record.uses, controller.name, this.#reportComponent);
+    const components = sortComponents(record.uses, name, this.#reportComponent);
     this.#addHttp(controller, record, base, components);
     this.#addWebSockets(controller, record, base, components);
     if (
       this.#paths.size + this.#http.size === before &&
-      !this.options.problems.some((p) => p.where.startsWith(controller.name))
+      !this.options.problems.some(({ where }) => where === name || where.startsWith(`${name}.`))
     ) {
       this.#report(
         'HALYARD_BOOT_CONTROLLER',
-        controller.name,
+        name,
         'it has no endpoints',
         'decorate a method with @WebSocket, @Get, …',
       );
@@ -159,7 +161,7 @@ class Scanner {
         this.#report(
           'HALYARD_BOOT_PATH_SHARED',
           handler,
-          `${existing.controller.name} has the WebSocket path ${path} already`,
+          `${nameOf(existing.controller)} has the WebSocket path ${path} already`,
           'put all endpoints of a path into one controller',
         );
         return undefined;
@@ -215,7 +217,7 @@ class Scanner {
       for (const [name, method] of record.methods) {
         for (const endpoint of method.endpoints) {
           if (endpoint.kind !== 'hook' || endpoint.hook !== hook) continue;
-          const handler = `${controller.name}.${String(name)}`;
+          const handler = `${nameOf(controller)}.${String(name)}`;
           const explicit = endpoint.path === undefined ? undefined : joinPath(base, endpoint.path);
           if (hook === 'connect' && explicit !== undefined) pathFor(explicit, handler);
           if (hook === 'connect' && explicit === undefined && own.size === 0) pathFor(base, handler);
@@ -231,12 +233,10 @@ class Scanner {
           }
           for (const target of targets) {
             const scanned = this.#method(controller, record, name, method, hook, target.path);
-            this.#refuseComponents(
-              scanned,
-              scanned.components,
-              ['middleware', 'observer'],
-              'a hook runs after the upgrade',
-            );
+            this.#refuseComponents(scanned, ['middleware', 'observer'], 'a hook runs after the upgrade');
+            if (hook !== 'connect') {
+              this.#refuseComponents(scanned, ['guard', 'interceptor'], 'there is nothing left to refuse or to answer');
+            }
             target.hooks[hook].push(scanned);
           }
         }
@@ -249,14 +249,16 @@ class Scanner {
     const { endpoints } = scanned;
     const alone = endpoints.length === 1;
     const options = alone ? { ...scanned.options, ...connectionOptionsOf(endpoints[0]!.options) } : scanned.options;
+    const mode = options.mode ?? this.options.defaultMode;
     for (const endpoint of endpoints) {
       if (!alone) this.#checkShared(endpoint);
-      this.#checkMode(endpoint, options.mode ?? this.options.defaultMode, alone);
+      this.#checkMode(endpoint, mode, alone);
     }
-    if (endpoints.length === 0 && options.mode === 'sendOnly') {
+    for (const method of [...endpoints, ...scanned.hooks.connect]) this.#checkSender(method, mode);
+    if (endpoints.length === 0 && mode === 'sendOnly') {
       this.#report(
         'HALYARD_BOOT_OPTIONS',
-        scanned.controller.name,
+        nameOf(scanned.controller),
         `${scanned.path} is sendOnly and has no endpoint that sends`,
         'leave the mode out, or add one @WebSocket endpoint',
       );
@@ -297,15 +299,14 @@ class Scanner {
     }
     this.#refuseComponents(
       endpoint,
-      endpoint.components,
       ['middleware', 'observer'],
       'the path has several endpoints, and the upgrade knows none of them',
     );
   }
 
-  #checkMode(endpoint: ScannedEndpoint, mode: Mode, alone: boolean): void {
-    const { handler, options } = endpoint;
-    if (mode === 'sendOnly' && (!alone || options.event !== undefined)) {
+  #checkMode({ handler, options, parameters }: ScannedEndpoint, mode: Mode, alone: boolean): void {
+    if (mode !== 'sendOnly') return;
+    if (!alone || options.event !== undefined) {
       this.#report(
         'HALYARD_BOOT_OPTIONS',
         handler,
@@ -313,17 +314,27 @@ class Scanner {
         'make it the only endpoint of its path, without `event`',
       );
     }
-    const types = parameterTypes(endpoint.controller, handler.slice(handler.indexOf('.') + 1)) ?? [];
-    const sender = types.indexOf(this.options.sender);
-    if (mode === 'receiveOnly' && sender !== -1) {
-      this.#report(
-        'HALYARD_BOOT_SENDER',
-        handler,
-        'a receiveOnly endpoint sends nothing',
-        'leave the Sender out, or use mode twoWay',
-        sender,
-      );
-    }
+    const body = parameters.findIndex((spec) => spec?.from === 'body');
+    if (body === -1) return;
+    this.#report(
+      'HALYARD_BOOT_BIND',
+      handler,
+      'a sendOnly endpoint takes no messages, so there is no body',
+      'leave it out, or use mode twoWay',
+      body,
+    );
+  }
+
+  #checkSender({ handler, parameters }: ScannedMethod, mode: Mode): void {
+    const sender = parameters.findIndex((spec) => spec?.from === 'value' && spec.type === this.options.sender);
+    if (mode !== 'receiveOnly' || sender === -1) return;
+    this.#report(
+      'HALYARD_BOOT_SENDER',
+      handler,
+      'on a receiveOnly path nothing is sent',
+      'leave the Sender out, or use mode twoWay',
+      sender,
+    );
   }
 
   #method(
@@ -334,7 +345,7 @@ class Scanner {
     place: Place,
     path: string,
   ): ScannedMethod {
-    const handler = `${controller.name}.${String(name)}`;
+    const handler = `${nameOf(controller)}.${String(name)}`;
     const body = (controller.prototype as Record<string | symbol, unknown>)[name];
     const callable = (typeof body === 'function' ? body : () => undefined) as (...args: unknown[]) => unknown;
     if (typeof body !== 'function') {
@@ -350,7 +361,7 @@ class Scanner {
       length: callable.length,
       records: method.parameters,
       types: parameterTypes(controller, name),
-      pathParameters: pathParameters(path),
+      path,
       builtins: this.options.builtins,
       isProvided: (token) => this.options.isProvided(token),
       report: (code, parameter, reason, fix) => this.#report(code, handler, reason, fix, parameter),
@@ -366,12 +377,7 @@ class Scanner {
     };
   }
 
-  #refuseComponents(
-    { handler }: ScannedMethod,
-    components: Components,
-    roles: readonly ('middleware' | 'observer')[],
-    reason: string,
-  ): void {
+  #refuseComponents({ handler, components }: ScannedMethod, roles: readonly Role[], reason: string): void {
     for (const role of roles) {
       for (const component of components[role]) {
         this.#report(

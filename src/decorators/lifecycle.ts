@@ -49,8 +49,7 @@ function onClassOrMethod(
   write: (record: { uses: unknown[]; metadata: Map<unknown, unknown> }) => unknown,
 ): ClassDecorator & MethodDecorator {
   return (target: object, name?: unknown) => {
-    if (typeof target !== 'function') write(ownMethod(target, name as string | symbol));
-    else if (typeof name === 'object') ownRecord(target).standardDecorators = true;
-    else write(ownRecord(target));
+    if (typeof name === 'object') ownRecord(target).standardDecorators = true;
+    else write(name === undefined ? ownRecord(target) : ownMethod(target, name as string | symbol));
   };
 }

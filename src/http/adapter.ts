@@ -1,6 +1,6 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import type { FastifyInstance, HTTPMethods } from 'fastify';
+import type { FastifyInstance } from 'fastify';
 import { HalyardError, payloadOf, statusOf } from '../errors.js';
 import type { MaybePromise } from '../pipeline/components.js';
 import type { HttpEndpoint } from './endpoint.js';
@@ -101,13 +101,13 @@ export class HttpAdapter {
   }
 
   async #start(): Promise<void> {
-    const { configure, exposeErrors, isDraining } = this.#options;
-    await configure?.(this.fastify);
+    const { exposeErrors } = this.#options;
+    await this.#options.configure?.(this.fastify);
     // Fastify loads plugins in order: the user's own have been registered before.
     this.fastify.register(async (scope) => {
       addEndpoints(scope, this.#endpoints);
       addUpgradeHints(scope, this.#webSocketOnlyPaths, exposeErrors);
-      this.#health = addHealth(scope, () => (isDraining() || this.#closing ? 'draining' : undefined));
+      this.#health = addHealth(scope, () => (this.#options.isDraining() ? 'draining' : undefined));
     });
     // Not encapsulated: what is found nowhere is nobody's.
     this.fastify.register(
@@ -138,7 +138,7 @@ export class HttpAdapter {
   #isOurs({ method = 'GET', url = '/' }: IncomingMessage): boolean {
     const [path = ''] = url.split('?', 1);
     if (this.#health.includes(path)) return false;
-    return this.fastify.findRoute({ method: method as HTTPMethods, url }) !== null;
+    return this.fastify.findRoute({ method, url }) !== null;
   }
 
   #refuse(response: ServerResponse, error: unknown): void {

@@ -35,6 +35,8 @@ export function connect(...middleware: ConnectMiddleware[]): Middleware {
   return new Connect(middleware as unknown as Handler[]);
 }
 
+const endOfResponse = Symbol('end of the response');
+
 class Connect implements Middleware {
   constructor(private readonly handlers: readonly Handler[]) {}
 
@@ -62,8 +64,11 @@ class Connect implements Middleware {
   /** @returns false: the response was ended */
   async #call(c: HttpContext | UpgradeContext, response: ServerResponse, ended: Promise<void>): Promise<boolean> {
     for (const handler of this.handlers) {
-      const passed = Promise.race([callNext(handler, c.request.raw, response), ended.then(() => false)]);
-      if (!(await whileThere(c, passed))) return false;
+      const called = callNext(handler, c.request.raw, response);
+      const error = await whileThere(c, Promise.race([called, ended.then(() => endOfResponse)]));
+      if (error === endOfResponse) return false;
+      // Express' words for leaving a router: there is none here.
+      if (error && error !== 'route' && error !== 'router') throw asHttpError(error);
     }
     return true;
   }
@@ -91,6 +96,16 @@ class CapturedResponse extends ServerResponse {
     return this.ended;
   }
 
+  /** Node would write headers that are given here into the head alone, where nobody could read them. */
+  override writeHead(status: number, ...rest: unknown[]): this {
+    const headers = rest.at(-1);
+    if (typeof headers === 'object' && headers !== null) {
+      const entries = Array.isArray(headers) ? pairsOf(headers) : Object.entries(headers);
+      for (const [name, value] of entries) if (value !== undefined) this.setHeader(name, value as string);
+    }
+    return super.writeHead(status);
+  }
+
   override write(chunk: unknown): boolean {
     this.#note(chunk);
     return true;
@@ -108,13 +123,14 @@ class CapturedResponse extends ServerResponse {
   }
 }
 
-function callNext(handler: Handler, request: IncomingMessage, response: ServerResponse): Promise<boolean> {
-  return new Promise((resolve, reject) => {
-    const next = (error?: unknown): void => {
-      // Express' words for leaving a router: there is none here.
-      if (!error || error === 'route' || error === 'router') resolve(true);
-      else reject(asHttpError(error) as Error);
-    };
+function pairsOf(list: readonly unknown[]): (readonly [name: string, value: unknown])[] {
+  if (Array.isArray(list[0])) return list as [string, unknown][];
+  return list.flatMap((name, at) => (at % 2 === 0 ? [[name as string, list[at + 1]] as const] : []));
+}
+
+/** @returns what was given to `next`, or thrown */
+function callNext(handler: Handler, request: IncomingMessage, response: ServerResponse): Promise<unknown> {
+  return new Promise((next) => {
     try {
       const returned = handler(request, response, next);
       if (isThenable(returned)) returned.then(undefined, next);

@@ -8,9 +8,9 @@ import { CloseInfo } from '../pipeline/components.js';
 import { HttpContext } from '../pipeline/context.js';
 import { conclude, fail } from '../pipeline/outcome.js';
 import type { Plan } from '../pipeline/plan.js';
-import { run } from '../pipeline/run.js';
 import { Reply } from '../pipeline/reply.js';
 import { Request, type RequestFacts } from '../pipeline/request.js';
+import { run } from '../pipeline/run.js';
 import type { OpenedScope } from '../pipeline/scope.js';
 import type { ProxyTrust } from '../pipeline/trust-proxy.js';
 import { takeBody } from './body.js';
@@ -59,6 +59,7 @@ export class Exchange {
     const { raw, id, params, query } = request;
     const facts = { ...host.trust.peer(raw), id, params, query: withoutForbiddenKeys(query) } as RequestFacts;
     this.c = new HttpContext(new Request(raw, facts), endpoint.route, new Reply(), host.logger);
+    this.c.startedAt = performance.now();
     exchanges.set(this.c, this);
     finished(reply.raw, () => void this.#end());
     endpoint.observers.opened(this.c);

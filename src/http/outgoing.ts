@@ -1,7 +1,7 @@
 import { validateHeaderName, validateHeaderValue } from 'node:http';
 import { Readable } from 'node:stream';
 import { HalyardError, textOf } from '../errors.js';
-import { encodeValue, isBinaryValue } from '../protocol/plain.js';
+import { encodeValue } from '../protocol/plain.js';
 import type { Exchange } from './exchange.js';
 import { isByteStream, type ByteStream } from './source.js';
 

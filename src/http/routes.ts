@@ -1,10 +1,20 @@
 /** Halyard's endpoints as Fastify routes. */
-import type { FastifyInstance, FastifyReply, FastifyRequest, HTTPMethods, RouteOptions } from 'fastify';
+import type {
+  FastifyInstance,
+  FastifyReply,
+  FastifyRequest,
+  FastifySchema,
+  HTTPMethods,
+  RouteShorthandOptions,
+} from 'fastify';
 import { HalyardError } from '../errors.js';
 import { addBodyParsers, skipReadBody } from './body.js';
 import type { HttpEndpoint } from './endpoint.js';
 import { Exchange, type ExchangeHost } from './exchange.js';
 import { sendError } from './server.js';
+
+/** @fastify/swagger leaves such routes out. */
+const unlisted: RouteShorthandOptions = { schema: { hide: true } as FastifySchema };
 
 /** Where a route of ours keeps its endpoint. */
 const endpointKey = Symbol('halyard.endpoint');
@@ -33,7 +43,7 @@ export function addEndpoints(scope: FastifyInstance, endpoints: readonly HttpEnd
     scope.route({
       method: methodsOf(endpoint, endpoints, scope.supportedMethods),
       url: endpoint.route.path,
-      config: { [endpointKey]: endpoint } as RouteOptions['config'],
+      config: { [endpointKey]: endpoint },
       onRequest: (request, _reply, done) => {
         void exchanges
           .get(request)!
@@ -52,7 +62,7 @@ export function addEndpoints(scope: FastifyInstance, endpoints: readonly HttpEnd
 export function addUpgradeHints(scope: FastifyInstance, paths: readonly string[], expose: boolean): void {
   for (const url of paths) {
     if (scope.hasRoute({ method: 'GET', url })) continue;
-    scope.get(url, { schema: { hide: true } as object }, (_request, reply) => {
+    scope.get(url, unlisted, (_request, reply) => {
       sendError(reply, new HalyardError('UPGRADE_REQUIRED'), expose);
     });
   }
@@ -67,7 +77,7 @@ export function addHealth(scope: FastifyInstance, whyUnready: () => string | und
   const checks = { '/healthz': () => undefined, '/readyz': whyUnready };
   return Object.entries(checks).flatMap(([url, check]) => {
     if (scope.hasRoute({ method: 'GET', url })) return [];
-    scope.get(url, { schema: { hide: true } as object }, (_request, reply) => {
+    scope.get(url, unlisted, (_request, reply) => {
       const status = check();
       reply.code(status === undefined ? 200 : 503).send({ status: status ?? 'ok' });
     });
@@ -98,7 +108,7 @@ function methodsOf(
   endpoints: readonly HttpEndpoint[],
   supported: readonly HTTPMethods[],
 ): HTTPMethods | HTTPMethods[] {
-  if (endpoint.method !== 'ALL') return endpoint.method as HTTPMethods;
+  if (endpoint.method !== 'ALL') return endpoint.method;
   const path = shapeOf(endpoint);
   const taken = new Set(endpoints.filter((other) => shapeOf(other) === path).map(({ method }) => method));
   if (taken.has('GET')) taken.add('HEAD');

@@ -5,13 +5,14 @@
 import type { BootCode } from '../errors.js';
 import { HalyardError } from '../errors.js';
 import type { ParameterRecord } from '../metadata/metadata.js';
-import { compileBody, compileJson, isDto, isSchema, type BodyReader, type JsonReader } from './body.js';
-import type { ParameterInfo } from './components.js';
+import { compileBody, compileJson, isSchema, Json, type BodyReader, type JsonReader } from './body.js';
+import type { ParameterInfo, Pipe } from './components.js';
 import type { Context } from './context.js';
-import { parseNumber } from './pipes.js';
+import { DefaultValuePipe, parseNumber } from './pipes.js';
 import type { PostChain } from './plan.js';
 import type { Request } from './request.js';
 import { Message } from './message.js';
+import { refuseForbiddenKeys } from '../protocol/plain.js';
 
 /** Where a method runs: it decides what can be bound there. */
 export type Place = 'message' | 'connect' | 'disconnect' | 'error' | 'http';
@@ -44,7 +45,12 @@ export type ParameterSpec =
       readonly pipes: readonly unknown[];
       readonly info: ParameterInfo;
     }
-  | { readonly from: 'value'; readonly get: (c: Context, post: PostChain) => unknown }
+  | {
+      readonly from: 'value';
+      readonly get: (c: Context, post: PostChain) => unknown;
+      /** The type that it is bound by, where it is. */
+      readonly type?: unknown;
+    }
   | { readonly from: 'provider'; readonly token: unknown };
 
 export interface ParameterQuery {
@@ -54,7 +60,8 @@ export interface ParameterQuery {
   readonly records: readonly ParameterRecord[];
   /** What the compiler emitted; `undefined`: the build emits nothing. */
   readonly types: readonly unknown[] | undefined;
-  readonly pathParameters: ReadonlySet<string>;
+  /** The path, with its parameters. */
+  readonly path: string;
   readonly builtins: ReadonlyMap<unknown, Builtin>;
   isProvided(token: unknown): boolean;
   report(code: BootCode, parameter: number, reason: string, fix: string): void;
@@ -69,8 +76,22 @@ export function describeParameters(query: ParameterQuery): ParameterSpec[] {
     const type = query.types?.[index];
     const spec = record ? describeDecorated(query, record, type) : describeByType(query, index, type);
     if (spec) specs[index] = spec;
+    for (const pipe of record?.pipes ?? []) checkPipe(query, index, pipe);
   }
   return specs;
+}
+
+function checkPipe({ report }: ParameterQuery, index: number, pipe: unknown): void {
+  const shape: unknown = typeof pipe === 'function' ? pipe.prototype : pipe;
+  if (typeof (shape as Partial<Pipe> | null | undefined)?.transform === 'function') return;
+  report(
+    'HALYARD_BOOT_COMPONENT',
+    index,
+    `${nameOf(pipe)} is no pipe: it has no method transform`,
+    pipe === undefined
+      ? 'a circular import may have left it undefined: move what both files need into a third'
+      : 'give one type, and then classes or instances with `transform(value)`',
+  );
 }
 
 function describeDecorated(
@@ -89,14 +110,7 @@ function describeDecorated(
       return { from: 'value', get: key === undefined ? (c) => c.data : (c) => c.data[key] };
     }
     case 'inject':
-      if (query.isProvided(record.name)) return { from: 'provider', token: record.name };
-      query.report(
-        'HALYARD_BOOT_BIND',
-        index,
-        `nothing provides ${nameOf(record.name)}`,
-        `add { provide: ${nameOf(record.name)}, … } to the providers of createApp`,
-      );
-      return undefined;
+      return describeByType(query, index, record.name, true);
     case 'custom': {
       const factory = record.factory as (data: unknown, c: Context) => unknown;
       const info: ParameterInfo = { source: 'custom', name: undefined, type: emitted, index };
@@ -121,12 +135,12 @@ function describeBody(query: ParameterQuery, record: ParameterRecord, emitted: u
     );
     return undefined;
   }
-  const read = compileBody(type, path, record.optional);
+  const read = compileBody(type, path, record.optional || hasDefault(record));
   if (read) return { from: 'body', read, pipes: record.pipes, info };
   query.report(
     'HALYARD_BOOT_BODY_TYPE',
     index,
-    `the compiler emitted ${emitted === undefined ? 'no type' : `the type ${nameOf(emitted)}`}, which does not say what the body is`,
+    `${typeText(query, record.type, emitted)}, which does not say what the body is`,
     'spell it out: @Body(String), @Body(Item), @Body([Item]), @Body(schema), or @Body(Json) for anything; `import type`, ' +
       'interfaces and unions such as `string | null` all emit nothing usable: @Body(String) text: string | null',
   );
@@ -145,34 +159,48 @@ function describeRequestValue(
   const name = record.name as string | undefined;
   const type = record.type ?? emitted;
   const info: ParameterInfo = { source, name, type, index };
-  if (source === 'param' && name !== undefined && !record.optional && !query.pathParameters.has(name)) {
+  const names = pathParameters(query.path);
+  if (source === 'param' && name !== undefined && !record.optional && !names.has(name)) {
     query.report(
       'HALYARD_BOOT_BIND',
       index,
-      `the path has no parameter ":${name}"`,
-      query.pathParameters.size > 0
-        ? `it has ${[...query.pathParameters].map((parameter) => `":${parameter}"`).join(', ')}`
+      `the path ${query.path} has no parameter ":${name}"`,
+      names.size > 0
+        ? `it has ${[...names].map((parameter) => (parameter === '*' ? '"*"' : `":${parameter}"`)).join(', ')}`
         : `write it into the path, ":${name}"`,
     );
     return undefined;
   }
   const read = name === undefined ? wholeReader(type) : valueReader(type, info, record.pipes.length > 0);
   if (!read) {
+    const decorator = `@${source[0]!.toUpperCase()}${source.slice(1)}`;
+    const optional = record.optional ? ', Optional' : '';
     query.report(
       'HALYARD_BOOT_PARAM_TYPE',
       index,
-      `the compiler emitted the type ${nameOf(emitted)}, which does not say how to read the value`,
-      `spell it out, @${source[0]!.toUpperCase()}${source.slice(1)}('${name}', Number), or give it a pipe`,
+      name === undefined
+        ? `${typeText(query, record.type, emitted)}, and without a name ${decorator} binds an object of all values`
+        : `${typeText(query, record.type, emitted)}, which does not say how to read one value`,
+      name === undefined
+        ? `name the value, ${decorator}('name'), or declare a DTO, a schema or Record<string, unknown>`
+        : `spell it out, ${decorator}('${name}', Number${optional}), or give it a pipe`,
     );
     return undefined;
   }
-  return { from: 'request', pick: picker(source, name), read, optional: record.optional, pipes: record.pipes, info };
+  const optional = record.optional && !hasDefault(record);
+  return { from: 'request', pick: picker(source, name), read, optional, pipes: record.pipes, info };
 }
 
-function describeByType(query: ParameterQuery, index: number, type: unknown): ParameterSpec | undefined {
+/** @param spelled by `@Inject(Type)`, where the compiler emits nothing */
+function describeByType(
+  query: ParameterQuery,
+  index: number,
+  type: unknown,
+  spelled = false,
+): ParameterSpec | undefined {
   const builtin = query.builtins.get(type);
   if (builtin) {
-    if (builtin.places.includes(query.place)) return { from: 'value', get: (c, post) => builtin.get(c, post) };
+    if (builtin.places.includes(query.place)) return { from: 'value', get: (c, post) => builtin.get(c, post), type };
     query.report(
       'HALYARD_BOOT_BIND',
       index,
@@ -186,17 +214,55 @@ function describeByType(query: ParameterQuery, index: number, type: unknown): Pa
     return { from: 'body', read: compileBody(Message, undefined, false)!, pipes: [], info };
   }
   if (type !== undefined && query.isProvided(type)) return { from: 'provider', token: type };
-  query.report(
-    'HALYARD_BOOT_BIND',
-    index,
-    type === undefined
-      ? 'the parameter has no decorator, and its type is not known at run time'
-      : `nothing can bind the type ${nameOf(type)}`,
-    type === undefined
-      ? 'emit decorator metadata, avoid `import type` for it, or use @Inject(Type), @Body(Type), @Param(name)'
-      : 'use @Body(), @Param(), @Query() …, or register it as a provider',
-  );
+  query.report('HALYARD_BOOT_BIND', index, ...unbound(query, type, spelled));
   return undefined;
+}
+
+/** Why nothing can bind a type, and what to do about it. */
+function unbound({ types, place }: ParameterQuery, type: unknown, spelled: boolean): [reason: string, fix: string] {
+  if (type === undefined) {
+    return spelled || types
+      ? [
+          'its type was undefined when it was read: a circular import, where two files import each other',
+          'move what both files need into a third, or name a token: @Inject(TOKEN)',
+        ]
+      : [
+          'the parameter has no decorator, and the build emitted no types',
+          'spell it out: @Inject(Connection), @Body(Item), @Param(name); or build with "emitDecoratorMetadata", which esbuild and tsx cannot',
+        ];
+  }
+  if (spelled && typeof type !== 'function') {
+    return [`nothing provides ${nameOf(type)}`, `register it: providers: [{ provide: ${nameOf(type)}, useValue: … }]`];
+  }
+  if (scalars.has(type)) {
+    return [
+      `the parameter has no decorator, and nothing binds a ${nameOf(type)} by its type alone`,
+      'use @Body(), @Param(name), @Query(name) …',
+    ];
+  }
+  if (nameless.has(type)) {
+    return [
+      `the parameter has no decorator, and the compiler emitted the type ${nameOf(type)}: an interface, a union, or an \`import type\``,
+      'use @Body(…), @Param(name) …, name a provider with @Inject(TOKEN), or import the class without `type`',
+    ];
+  }
+  const body = place === 'message' || place === 'http' ? `write @Body() for the body, or ` : '';
+  return [`nothing provides ${nameOf(type)}`, `${body}register it: providers: [${nameOf(type)}]`];
+}
+
+const scalars: ReadonlySet<unknown> = new Set([String, Number, Boolean, Symbol, BigInt]);
+const nameless: ReadonlySet<unknown> = new Set([Object, Function, Array, Promise]);
+
+/** Where a type came from that cannot be used. */
+function typeText({ types }: ParameterQuery, spelled: unknown, emitted: unknown): string {
+  if (spelled !== undefined) return `${nameOf(spelled)} was spelled out`;
+  if (emitted !== undefined) return `the compiler emitted the type ${nameOf(emitted)}`;
+  return types ? 'its type was undefined when it was read (a circular import)' : 'the build emitted no types';
+}
+
+/** A default stands in for what is missing, so it is no mistake. */
+function hasDefault({ pipes }: ParameterRecord): boolean {
+  return pipes.some((pipe) => pipe instanceof DefaultValuePipe);
 }
 
 const placeText: Readonly<Record<Place, string>> = {
@@ -217,10 +283,17 @@ function picker(source: RequestSource, name: string | undefined): (request: Requ
   };
 }
 
-/** All values of a kind at once: as they are, or as DTO or schema. */
-function wholeReader(type: unknown): JsonReader {
-  const read = isSchema(type) || isDto(type) ? compileJson(type) : undefined;
-  return read ? (value) => asParam(() => read({ ...(value as object) })) : (value) => value;
+/** All values of a kind at once: as they are, or as DTO or schema. `undefined`: the type is that of one value. */
+function wholeReader(type: unknown): JsonReader | undefined {
+  const unchecked = type === undefined || type === Object || type === Json;
+  const read = unchecked ? undefined : compileJson(type);
+  if (!unchecked && (!read || scalars.has(type) || Array.isArray(type))) return undefined;
+  return (values) =>
+    asParam(() => {
+      refuseForbiddenKeys(values);
+      // Libraries expect a prototype.
+      return read ? read({ ...(values as object) }) : values;
+    });
 }
 
 /** One value, which comes as text. With pipes they have the first word, and what they leave as text is converted. */
@@ -275,7 +348,12 @@ export function paramInvalid(info: ParameterInfo, text: string): HalyardError {
 function asParam(read: () => unknown): unknown {
   const rethrow = (error: unknown): never => {
     if (!(error instanceof HalyardError)) throw error;
-    throw new HalyardError('PARAM_INVALID', { details: error.details, cause: error });
+    const { wireCode, message, details } = error;
+    throw new HalyardError('PARAM_INVALID', {
+      ...(wireCode === 'VALIDATION_FAILED' ? {} : { message }),
+      details,
+      cause: error,
+    });
   };
   try {
     const result = read();
@@ -294,8 +372,8 @@ export function nameOf(type: unknown): string {
 /** The names of a path's parameters, as find-my-way reads it; a wildcard is `*`. */
 export function pathParameters(path: string): ReadonlySet<string> {
   const names = new Set<string>();
-  // `::` is a literal colon; a pattern in brackets may follow a name.
-  for (const [, name] of path.replaceAll('::', '').matchAll(/:([A-Za-z0-9_]+)/g)) names.add(name!);
+  // `::` is a literal colon; a pattern in brackets may follow a name, and `?` the last one.
+  for (const [, name] of path.replaceAll('::', '').matchAll(/:([^/\-.(]+)/g)) names.add(name!.replace(/\?$/, ''));
   if (path.includes('*')) names.add('*');
   return names;
 }

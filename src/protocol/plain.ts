@@ -24,7 +24,7 @@ export const plain: Protocol = {
     }
     const { event, payload, ref } = value as { event?: unknown; payload?: unknown; ref?: unknown };
     if (typeof event !== 'string') return;
-    refuseForbiddenKeys(value, text);
+    if (mayHoldForbiddenKey.test(text)) refuseForbiddenKeys(value);
     message.enveloped = true;
     message.event = event;
     message.payload = payload;
@@ -128,13 +128,12 @@ export function parseJson(text: string): unknown {
   } catch (cause) {
     throw new HalyardError('BODY_INVALID', { message: 'the body is not valid JSON', cause });
   }
-  refuseForbiddenKeys(value, text);
+  if (mayHoldForbiddenKey.test(text)) refuseForbiddenKeys(value);
   return value;
 }
 
 /** Not recursive: a body may be nested as deep as its size allows. */
-function refuseForbiddenKeys(root: unknown, text: string): void {
-  if (!mayHoldForbiddenKey.test(text)) return;
+export function refuseForbiddenKeys(root: unknown): void {
   const pending: unknown[] = [root];
   while (pending.length > 0) {
     const value = pending.pop();
