@@ -55,20 +55,26 @@ export function describePath(scanned: ScannedPath, timing: TimedPath, app: Compo
       handling: [...guards, ...around(all, handler, true)],
     };
   });
-  return [...hooks, ...endpoints];
+  return [...hooks, ...endpoints].map(freeze);
 }
 
 /** Describes an HTTP endpoint. */
 export function describeHttp(scanned: ScannedHttp, app: Components): RouteDescription {
   const levels = [app, scanned.controllerComponents, scanned.components];
-  return {
+  return freeze({
     kind: 'http',
     method: scanned.sse ? 'SSE' : scanned.httpMethod,
     path: scanned.path,
     handler: scanned.handler,
     admission: list(levels, ['observer', 'middleware', 'guard', 'each']),
     handling: around(levels, scanned.handler, true),
-  };
+  });
+}
+
+function freeze(description: RouteDescription): RouteDescription {
+  Object.freeze(description.admission);
+  Object.freeze(description.handling);
+  return Object.freeze(description);
 }
 
 /** Interceptors, pipes, the endpoint, then interceptors and catchers from the inside out. */
