@@ -9,6 +9,7 @@ export function createChat({ staffKey, ...settings }: AppOptions & { staffKey: s
   return createApp({
     controllers: [ChatController, PageController],
     providers: [RoomStore, { provide: STAFF_KEY, useValue: staffKey }],
+    ignoreTrailingSlash: true,
     ...settings,
   });
 }

@@ -30,11 +30,7 @@ export class ChatController {
 
   /** Room and name were checked before the connection was opened. What this returns is the first message out. */
   @OnConnect()
-  async enter(
-    @Param() { room }: RoomAddress,
-    @Query() { name, visitor }: Guest,
-    connection: Connection,
-  ) {
+  async enter(@Param() { room }: RoomAddress, @Query() { name, visitor }: Guest, connection: Connection) {
     // Others see a hash of the secret: it says who wrote, and lets nobody write in that one's place.
     const author: Author = { id: createHash('sha256').update(visitor).digest('hex').slice(0, 16), name };
     connection.data['author'] = author;
@@ -56,7 +52,9 @@ export class ChatController {
     @Body() { text }: NewMessage,
     connection: Connection,
   ) {
-    await connection.publish(channelOf(room), this.store.add(room, { kind: 'message', author, text }), { event: 'post' });
+    await connection.publish(channelOf(room), this.store.add(room, { kind: 'message', author, text }), {
+      event: 'post',
+    });
   }
 
   /** Runs whichever way it ended: the window was closed, the network broke, the server stops. */

@@ -6,7 +6,7 @@ const $ = (id) => document.getElementById(id);
 const maxLength = 500;
 const offline = 'You are not connected. What you wrote stays here until you are.';
 
-const room = /^\/rooms\/([^/]+)$/.exec(location.pathname)?.[1];
+const room = /^\/rooms\/([^/]+)\/?$/.exec(location.pathname)?.[1];
 const name = sessionStorage.getItem('name');
 if (room !== undefined && name !== null) enterRoom(decodeURIComponent(room), name);
 else askForName(room === undefined ? undefined : decodeURIComponent(room));
@@ -29,7 +29,8 @@ function askForName(givenRoom) {
 }
 
 function enterRoom(roomName, ownName) {
-  document.title = `#${roomName} · Halyard chat`;
+  let unseen = 0;
+  showTitle(0);
   $('room-title').textContent = `#${roomName}`;
   $('room').hidden = false;
   const log = new MessageLog($('log'), $('unread'));
@@ -42,8 +43,10 @@ function enterRoom(roomName, ownName) {
       $('log').ariaBusy = 'true';
       for (const post of payload.posts) log.add(post);
       $('log').ariaBusy = 'false';
-    } else if (event === 'post') log.add(payload);
-    else if (event === 'joined') log.notice(`${payload.author.name} has joined`, payload.at);
+    } else if (event === 'post') {
+      log.add(payload);
+      if (document.hidden) showTitle(unseen + 1);
+    } else if (event === 'joined') log.notice(`${payload.author.name} has joined`, payload.at);
     else if (event === 'left') log.notice(`${payload.author.name} has left`, payload.at);
     else if (event === 'error') showProblem(payload.message);
   }
@@ -61,6 +64,12 @@ function enterRoom(roomName, ownName) {
       if (again) log.notice('You are back in the room');
       if ($('problem').textContent === offline) showProblem('');
     }
+  }
+
+  /** A window in the background shows how much it has got. */
+  function showTitle(count) {
+    unseen = count;
+    document.title = `${count > 0 ? `(${count}) ` : ''}#${roomName} · Halyard chat`;
   }
 
   async function say(text) {
@@ -91,7 +100,9 @@ function enterRoom(roomName, ownName) {
     $('composer').requestSubmit();
   });
   $('text').addEventListener('input', measure);
+  document.addEventListener('visibilitychange', () => showTitle(0));
   $('retry').addEventListener('click', () => socket.retry());
+  $('share').hidden = !window.isSecureContext;
   $('share').addEventListener('click', () => void share());
   keepAboveKeyboard();
   // On a phone the focus would bring the keyboard up before anybody wants to write.
@@ -122,12 +133,14 @@ function showRefusal(code) {
   const [title, text] =
     code === 4403
       ? ['You are not allowed in this room', 'It needs a key, which is part of the address that its members have.']
-      : ['This does not work', 'A room has a name of up to 40 letters, digits, - and _, and you one of up to 30 characters.'];
+      : [
+          'This does not work',
+          'A room has a name of up to 40 letters, digits, - and _, and you one of up to 30 characters.',
+        ];
   $('status-text').textContent = code === 4403 ? 'Not allowed' : 'Not possible';
   $('refused-title').textContent = title;
   $('refused-text').textContent = text;
-  $('composer').hidden = true;
-  $('share').hidden = true;
+  for (const id of ['messages', 'composer', 'share']) $(id).hidden = true;
   $('refused').hidden = false;
   $('refused').focus();
 }
@@ -162,15 +175,15 @@ function keepAboveKeyboard() {
   });
 }
 
+/** By the phone's own menu where there is one. Neither is there on a page without TLS, unless it is localhost. */
 async function share() {
   const url = location.origin + location.pathname;
-  try {
-    if (matchMedia('(pointer: coarse)').matches && navigator.share) await navigator.share({ title: document.title, url });
-    else await navigator.clipboard.writeText(url);
-    $('share').classList.add('done');
-    setTimeout(() => $('share').classList.remove('done'), 1500);
-  } catch {
-    // Not a secure page, or the person thought better of it: the address bar has it too.
-    $('share').hidden = !window.isSecureContext;
+  if (navigator.share && matchMedia('(pointer: coarse)').matches) {
+    // Rejected when the person thinks better of it.
+    await navigator.share({ title: document.title, url }).catch(() => undefined);
+    return;
   }
+  await navigator.clipboard.writeText(url);
+  $('share').classList.add('done');
+  setTimeout(() => $('share').classList.remove('done'), 2000);
 }

@@ -5,7 +5,7 @@ const maxEntries = 1000;
 /** How far from the end still counts as reading the newest. */
 const endPx = 48;
 
-const clock = new Intl.DateTimeFormat(undefined, { hour: '2-digit', minute: '2-digit' });
+const clock = new Intl.DateTimeFormat(undefined, { timeStyle: 'short' });
 const calendar = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeStyle: 'short' });
 
 /** The list of what was said. It follows the newest entry, unless somebody is reading further up. */

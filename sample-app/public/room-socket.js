@@ -1,5 +1,5 @@
 /** The first wait after a loss is at most this long; the bound doubles with every attempt that fails. */
-const firstDelayMs = 1000;
+const firstDelayMs = 500;
 const longestDelayMs = 30_000;
 /** A server that has not answered a message for so long is not there any more, whatever the socket says. */
 const answerMs = 10_000;
@@ -66,9 +66,13 @@ export class RoomSocket {
     clearTimeout(this.#timer);
     this.#timer = undefined;
     this.#onState({ name: 'connecting', again: this.#again });
-    this.#socket = new WebSocket(this.#url);
-    this.#socket.onmessage = ({ data }) => this.#receive(JSON.parse(data));
-    this.#socket.onclose = ({ code, reason }) => this.#closed(code, reason);
+    const socket = (this.#socket = new WebSocket(this.#url));
+    socket.addEventListener('message', ({ data }) => {
+      if (socket === this.#socket) this.#receive(JSON.parse(data));
+    });
+    socket.addEventListener('close', ({ code, reason }) => {
+      if (socket === this.#socket) this.#closed(code, reason);
+    });
   }
 
   #receive({ event, payload, ref }) {
@@ -94,15 +98,14 @@ export class RoomSocket {
   /** Gives up a connection of which nothing is heard; its own close could take minutes. */
   #drop() {
     if (!this.#connected) return;
-    this.#socket.onclose = null;
-    this.#socket.onmessage = null;
     this.#socket.close();
+    this.#socket = undefined;
     this.#closed(1006, '');
   }
 
   #closed(code, reason) {
     this.#connected = false;
-    for (const ref of [...this.#unanswered.keys()]) this.#answer(ref).reject(new RoomError(lost(code)));
+    for (const ref of this.#unanswered.keys()) this.#answer(ref).reject(new RoomError(lost(code)));
     if (isFinal(code)) return this.#onState({ name: 'refused', code });
     // Full jitter: a random part of the bound, so that a thousand pages do not come back in the same second. A server that
     // stops says for how long it will be away (close code 1001, "retry-after=800").

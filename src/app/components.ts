@@ -29,11 +29,11 @@ export function sortComponents(
       continue;
     }
     const roles = rolesOf(component);
-    if (entry instanceof Each) {
-      if (roles.includes('guard')) sorted.each.push(component);
-      else report(where, `each() was given ${nameOfComponent(component)}, which is no guard`, 'give it a guard');
+    if (entry instanceof Each && !roles.includes('guard')) {
+      report(where, `each() was given ${nameOfComponent(component)}, which is no guard`, 'give it a guard');
+      continue;
     }
-    for (const role of roles) if (!(role === 'guard' && entry instanceof Each)) sorted[role].push(component);
+    for (const role of roles) sorted[role === 'guard' && entry instanceof Each ? 'each' : role].push(component);
     if (roles.length === 0) {
       report(
         where,

@@ -66,7 +66,6 @@ export async function createApp(options: AppOptions = {}): Promise<App> {
   container.register({ provide: Channels, useValue: channels });
   container.register({ provide: Connections, useValue: connections });
   for (const provider of options.providers ?? []) container.register(provider);
-  for (const [token, value] of options.overrides ?? []) container.register({ provide: token, useValue: value });
 
   const components = sortComponents(options.use ?? [], 'createApp.use', (where, reason, fix) =>
     problems.push({ code: 'HALYARD_BOOT_COMPONENT', where, reason, fix }),

@@ -212,34 +212,37 @@ class Scanner {
     own: ReadonlyMap<string, ScannedPath>,
     pathFor: (path: string, handler: string) => ScannedPath | undefined,
   ): void {
-    // A path may have nothing but an @OnConnect: a socket that only pushes. So these come first, and may make a path.
-    for (const hook of ['connect', 'disconnect', 'error'] as const) {
-      for (const [name, method] of record.methods) {
-        for (const endpoint of method.endpoints) {
-          if (endpoint.kind !== 'hook' || endpoint.hook !== hook) continue;
-          const handler = `${nameOf(controller)}.${String(name)}`;
-          const explicit = endpoint.path === undefined ? undefined : joinPath(base, endpoint.path);
-          if (hook === 'connect' && explicit !== undefined) pathFor(explicit, handler);
-          if (hook === 'connect' && explicit === undefined && own.size === 0) pathFor(base, handler);
-          const targets =
-            explicit === undefined ? [...own.values()] : [own.get(explicit)].filter((path) => path !== undefined);
-          if (targets.length === 0) {
-            this.#report(
-              'HALYARD_BOOT_HOOK',
-              handler,
-              'it covers no WebSocket path of this controller',
-              'add a @WebSocket endpoint, or an @OnConnect, on its path',
-            );
-          }
-          for (const target of targets) {
-            const scanned = this.#method(controller, record, name, method, hook, target.path);
-            this.#refuseComponents(scanned, ['middleware', 'observer'], 'a hook runs after the upgrade');
-            if (hook !== 'connect') {
-              this.#refuseComponents(scanned, ['guard', 'interceptor'], 'there is nothing left to refuse or to answer');
-            }
-            target.hooks[hook].push(scanned);
-          }
+    const hooks = [...record.methods].flatMap(([name, method]) =>
+      method.endpoints.flatMap((endpoint) =>
+        endpoint.kind === 'hook'
+          ? [{ ...endpoint, name, method, handler: `${nameOf(controller)}.${String(name)}` }]
+          : [],
+      ),
+    );
+    // A path may have nothing but an @OnConnect: a socket that only pushes. One without a path makes one of its own only
+    // where the controller has no other.
+    const connects = hooks.filter(({ hook }) => hook === 'connect');
+    for (const { path, handler } of connects) if (path !== undefined) pathFor(joinPath(base, path), handler);
+    if (own.size === 0 && connects[0]) pathFor(base, connects[0].handler);
+    for (const { hook, path, name, method, handler } of hooks) {
+      const explicit = path === undefined ? undefined : joinPath(base, path);
+      const targets =
+        explicit === undefined ? [...own.values()] : [own.get(explicit)].filter((path) => path !== undefined);
+      if (targets.length === 0) {
+        this.#report(
+          'HALYARD_BOOT_HOOK',
+          handler,
+          'it covers no WebSocket path of this controller',
+          'add a @WebSocket endpoint, or an @OnConnect, on its path',
+        );
+      }
+      for (const target of targets) {
+        const scanned = this.#method(controller, record, name, method, hook, target.path);
+        this.#refuseComponents(scanned, ['middleware', 'observer'], 'a hook runs after the upgrade');
+        if (hook !== 'connect') {
+          this.#refuseComponents(scanned, ['guard', 'interceptor'], 'there is nothing left to refuse or to answer');
         }
+        target.hooks[hook].push(scanned);
       }
     }
   }

@@ -21,7 +21,7 @@ import {
   type ResolvedRateLimit,
   type Size,
 } from '../connection/options.js';
-import type { Container, Provider, Token } from '../di/provider.js';
+import type { Container, Provider } from '../di/provider.js';
 import type { BootProblem } from '../errors.js';
 import type { Class } from '../metadata/metadata.js';
 import type { ComponentLike, Each, MaybePromise } from '../pipeline/components.js';
@@ -52,8 +52,6 @@ export interface AppOptions {
   providers?: readonly Provider[];
   /** Your own container, asked before Halyard's. */
   container?: Container;
-  /** Replaces providers, components and controllers by token, for tests. */
-  overrides?: ReadonlyMap<Token, unknown>;
   /** Components of the app, of any role. They run before those of controllers. */
   use?: readonly (ComponentLike | Each)[];
   /** Before every path. @default '' */

@@ -7,6 +7,7 @@ import type { HttpEndpoint } from './endpoint.js';
 import type { Exchange } from './exchange.js';
 import { addEndpoints, addHealth, addNotFound, addUpgradeHints, openExchange } from './routes.js';
 import { createFastify, sendError, type ServerOptions } from './server.js';
+import { UnusedSockets } from './unused-sockets.js';
 
 export interface HttpAdapterOptions extends ServerOptions {
   /** The user's own part: plugins, hooks, routes. */
@@ -33,6 +34,7 @@ export class HttpAdapter {
   #ready = false;
   #closing: Promise<void> | undefined = undefined;
   #whenIdle: (() => void) | undefined = undefined;
+  #unused: UnusedSockets | undefined = undefined;
 
   constructor(options: HttpAdapterOptions) {
     this.#options = options;
@@ -74,6 +76,7 @@ export class HttpAdapter {
     host?: string | undefined;
   }): Promise<{ url: string; host: string; port: number }> {
     await this.ready();
+    this.#unused = new UnusedSockets(this.server, this.#options.https !== undefined);
     await this.#bind(options.port, options.host);
     const { address, family, port } = this.server.address() as AddressInfo;
     const host = options.host ?? address;
@@ -161,6 +164,7 @@ export class HttpAdapter {
       this.server.closeAllConnections();
     }, timeoutMs);
     for (const exchange of this.#running) exchange.drain();
+    this.#unused?.destroy();
     try {
       const idle = new Promise<void>((resolve) => (this.#whenIdle = resolve));
       if (this.#running.size === 0) this.#whenIdle!();

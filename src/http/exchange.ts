@@ -4,7 +4,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Logger } from 'pino';
 import { CleanUp } from '../connection/clean-up.js';
 import { HalyardError } from '../errors.js';
-import { CloseInfo } from '../pipeline/components.js';
+import { CloseInfo, type Stage } from '../pipeline/components.js';
 import { HttpContext } from '../pipeline/context.js';
 import { conclude, fail } from '../pipeline/outcome.js';
 import type { Plan } from '../pipeline/plan.js';
@@ -26,7 +26,7 @@ export interface ExchangeHost {
   ended(exchange: Exchange): void;
 }
 
-/** How long a handler may go on for a client that has gone before its scope is taken away. */
+/** How long clean-up may take, and how long a handler may go on for a client that has gone. */
 const patienceMs = 5000;
 /** What the status is of a request whose client went before it was answered; nginx has named it. */
 const clientClosedRequest = 499;
@@ -49,6 +49,8 @@ export class Exchange {
   #work: Promise<unknown> = Promise.resolve();
   #admitted = false;
   #gone = false;
+  #impatient = false;
+  #giveUp: (() => void) | undefined = undefined;
 
   constructor(
     readonly endpoint: HttpEndpoint,
@@ -106,8 +108,10 @@ export class Exchange {
     if (this.endpoint.sse) this.c.abort(new HalyardError('DRAINING'));
   }
 
-  /** Ends the connection, whatever it is at. */
+  /** Ends the connection, whatever it is at, and waits for nobody any more. */
   cut(): void {
+    this.#impatient = true;
+    this.#giveUp?.();
     this.reply.raw.destroy();
   }
 
@@ -115,12 +119,18 @@ export class Exchange {
     const { c } = this;
     const { admission, openScope } = this.endpoint;
     this.#plan = admission;
+    let stage: Stage = 'bind';
     try {
       this.#scope = openScope?.(c, undefined, this.cleanUp);
       await this.#scope?.fill();
-      if (!c.settled) await run(admission, c);
+      // Not `run`, which would tell observers that the request has been handled.
+      for (const [index, step] of admission.steps.entries()) {
+        if (c.settled) break;
+        stage = admission.stages[index]!;
+        await step(c);
+      }
     } catch (error) {
-      if (!c.settled) await fail(admission, c, error, 'bind');
+      if (!c.settled) await fail(admission, c, error, stage);
     }
     this.#plan = undefined;
     this.#admitted = true;
@@ -147,13 +157,26 @@ export class Exchange {
     this.stream?.destroy();
     const failed = (error: unknown): void => observers.failed(error, c, 'cleanup');
     const late = (): void => failed(new HalyardError('TIMEOUT'));
-    await within(patienceMs, this.cleanUp.run(failed), late);
-    if (this.#scope) {
-      await within(patienceMs, this.#work, late);
-      await this.#scope.dispose().catch(failed);
-    }
+    await this.#waitFor(Promise.all([this.cleanUp.run(failed), this.#work]), late);
+    await this.#scope?.dispose().catch(failed);
     observers.closed(c, info);
     this.host.ended(this);
+  }
+
+  /** Waits for a promise that never rejects, but not for ever, and no longer than the adapter does. */
+  #waitFor(pending: Promise<unknown>, late: () => void): Promise<void> {
+    return new Promise((resolve) => {
+      const timer = setTimeout(() => {
+        late();
+        resolve();
+      }, patienceMs);
+      this.#giveUp = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+      if (this.#impatient) this.#giveUp();
+      void pending.then(this.#giveUp);
+    });
   }
 
   /** The client has gone: what still runs is told, and what comes of it is late. */
@@ -177,17 +200,4 @@ function withoutForbiddenKeys(query: unknown): unknown {
     if (Object.hasOwn(query as object, key)) delete (query as Record<string, unknown>)[key];
   }
   return query;
-}
-
-/** Waits for a promise that never rejects, but not for ever. */
-async function within(ms: number, pending: Promise<unknown>, late: () => void): Promise<void> {
-  let timer: NodeJS.Timeout | undefined;
-  const timeout = new Promise<void>((resolve) => {
-    timer = setTimeout(() => {
-      late();
-      resolve();
-    }, ms);
-  });
-  await Promise.race([pending, timeout]);
-  clearTimeout(timer);
 }

@@ -66,7 +66,7 @@ export function createFastify(options: ServerOptions): FastifyInstance {
       sendError(reply, error, options.exposeErrors),
   };
   return (https
-    ? fastify({ ...shared, https: { ...https, ...serverOptions } })
+    ? fastify({ ...shared, https: { handshakeTimeout: handshakeMs, ...https, ...serverOptions } })
     : fastify({ ...shared, http: serverOptions })) as unknown as FastifyInstance;
 }
 

@@ -12,7 +12,6 @@ import { DefaultValuePipe, parseNumber } from './pipes.js';
 import type { PostChain } from './plan.js';
 import type { Request } from './request.js';
 import { Message } from './message.js';
-import { refuseForbiddenKeys } from '../protocol/plain.js';
 
 /** Where a method runs: it decides what can be bound there. */
 export type Place = 'message' | 'connect' | 'disconnect' | 'error' | 'http';
@@ -288,12 +287,8 @@ function wholeReader(type: unknown): JsonReader | undefined {
   const unchecked = type === undefined || type === Object || type === Json;
   const read = unchecked ? undefined : compileJson(type);
   if (!unchecked && (!read || scalars.has(type) || Array.isArray(type))) return undefined;
-  return (values) =>
-    asParam(() => {
-      refuseForbiddenKeys(values);
-      // Libraries expect a prototype.
-      return read ? read({ ...(values as object) }) : values;
-    });
+  // Libraries expect a prototype.
+  return read ? (values) => asParam(() => read({ ...(values as object) })) : (values) => values;
 }
 
 /** One value, which comes as text. With pipes they have the first word, and what they leave as text is converted. */

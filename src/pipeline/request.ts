@@ -23,7 +23,7 @@ export class Request {
   readonly protocol: 'http' | 'https';
   /** Decoded path parameters. No prototype. */
   readonly params: Readonly<Record<string, string | undefined>>;
-  /** The query; a name that is given more than once has an array. No prototype. */
+  /** The query; a name that is given more than once has an array. No prototype, and no `__proto__`, `constructor`, `prototype`. */
   readonly query: Readonly<Record<string, string | string[] | undefined>>;
   /** For what only Node's own object knows. */
   readonly raw: IncomingMessage;
@@ -36,7 +36,7 @@ export class Request {
     this.host = facts.host;
     this.protocol = facts.protocol;
     this.params = facts.params;
-    this.query = facts.query;
+    this.query = withoutForbiddenKeys(facts.query);
   }
 
   get method(): string {
@@ -59,7 +59,7 @@ export class Request {
 
   /** Parsed when first asked for. No prototype. */
   get cookies(): Readonly<Record<string, string | undefined>> {
-    return (this.#cookies ??= parseCookies(this.raw.headers.cookie ?? ''));
+    return (this.#cookies ??= withoutForbiddenKeys(parseCookies(this.raw.headers.cookie ?? '')));
   }
 
   /**
@@ -74,6 +74,14 @@ export class Request {
       .find((name) => name.startsWith('auth.'))
       ?.slice('auth.'.length);
   }
+}
+
+/** Keys through which a value could reach an object's prototype; a request has no use for them. */
+function withoutForbiddenKeys<T extends object>(values: T): T {
+  for (const key of ['__proto__', 'constructor', 'prototype'] as const) {
+    if (Object.hasOwn(values, key)) delete (values as Record<string, unknown>)[key];
+  }
+  return values;
 }
 
 /** Whether the socket that a request came over is encrypted. */

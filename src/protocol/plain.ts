@@ -133,7 +133,7 @@ export function parseJson(text: string): unknown {
 }
 
 /** Not recursive: a body may be nested as deep as its size allows. */
-export function refuseForbiddenKeys(root: unknown): void {
+function refuseForbiddenKeys(root: unknown): void {
   const pending: unknown[] = [root];
   while (pending.length > 0) {
     const value = pending.pop();
