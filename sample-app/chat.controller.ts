@@ -28,7 +28,7 @@ import { StaffOnly } from './staff-only.guard.js';
 export class ChatController {
   constructor(private readonly store: RoomStore) {}
 
-  /** Room and name were checked before the connection was opened. What this returns is the first message out. */
+  /** Room and name were checked before the connection was opened. What this returns is sent to the one who came. */
   @OnConnect()
   async enter(@Param() { room }: RoomAddress, @Query() { name, visitor }: Guest, connection: Connection) {
     // Others see a hash of the secret: it says who wrote, and lets nobody write in that one's place.

@@ -37,10 +37,8 @@ export class RoomStore {
     // Taken out and put back, the room is the newest of the map; the oldest one is forgotten.
     this.#rooms.delete(room);
     this.#rooms.set(room, posts);
-    for (const oldest of this.#rooms.keys()) {
-      if (this.#rooms.size <= maxRooms) break;
-      this.#rooms.delete(oldest);
-    }
+    const [oldest] = this.#rooms.keys();
+    if (this.#rooms.size > maxRooms) this.#rooms.delete(oldest!);
     return post;
   }
 }

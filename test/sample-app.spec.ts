@@ -1,5 +1,5 @@
 /** The sample app as people see it: real browsers, a real server. */
-import { afterAll, afterEach, beforeAll, expect, it } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, expect, it, jest } from '@jest/globals';
 import type { App } from 'halyard';
 import type { Browser, BrowserContextOptions, Locator, Page } from 'playwright-core';
 import { createChat } from '../sample-app/app.js';
@@ -9,7 +9,8 @@ const desktop = { width: 1280, height: 800 };
 const phone = { width: 390, height: 844 };
 const tooLong = 'A message has 1 to 500 characters';
 /** Shorter than Jest's patience, so that a test that fails says what it has waited for. */
-const waitMs = 6000;
+const waitMs = 8000;
+jest.setTimeout(20_000);
 
 let browser: Browser | undefined;
 const opened: { close(): Promise<void> }[] = [];
@@ -55,10 +56,15 @@ async function fillIn(page: Page, name: string): Promise<void> {
 }
 
 /** Comes to a room with a name, as after a reload: the first page is passed. */
-async function enter(address: string, name: string, options?: BrowserContextOptions): Promise<Page> {
+async function come(address: string, name: string, options?: BrowserContextOptions): Promise<Page> {
   const page = await openPage(options);
   await page.addInitScript({ content: `sessionStorage.setItem('name', ${JSON.stringify(name)})` });
   await page.goto(address);
+  return page;
+}
+
+async function enter(address: string, name: string, options?: BrowserContextOptions): Promise<Page> {
+  const page = await come(address, name, options);
   await status(page, `Connected as ${name}`);
   return page;
 }
@@ -78,7 +84,7 @@ async function say(page: Page, text: string): Promise<void> {
 
 /** Resolves when the room shows this text; throws where it is there twice. */
 async function shown(page: Page, text: string): Promise<Locator> {
-  const entry = log(page).locator('li:not(.pending)').filter({ hasText: text });
+  const entry = log(page).locator('> :not(.pending)').filter({ hasText: text });
   await entry.waitFor();
   return entry;
 }
@@ -142,7 +148,7 @@ describeInBrowser('the sample app', () => {
     await fillIn(bo, 'Bo');
     await shown(bo, 'Anybody here?');
     const elsewhere = await enter(`${url}/rooms/garden`, 'Cy');
-    expect(await log(elsewhere).locator('li').count()).toBe(0);
+    expect(await log(elsewhere).locator('> *').count()).toBe(0);
   });
 
   it('gives a message that breaks a rule back to its writer, with what the server says of it', async () => {
@@ -156,7 +162,7 @@ describeInBrowser('the sample app', () => {
 
     await say(ada, '   ');
     await problem(ada, tooLong);
-    expect(await log(ada).locator('li').count()).toBe(0);
+    expect(await log(ada).locator('> *').count()).toBe(0);
 
     await say(ada, 'x'.repeat(500));
     await shown(ada, 'x'.repeat(500));
@@ -213,6 +219,13 @@ describeInBrowser('the sample app', () => {
     await status(ada, 'Connected as Ada');
   });
 
+  it('tells somebody whose room cannot be what a room may be called', async () => {
+    const { url } = await openChat();
+    const ada = await come(`${url}/rooms/${'x'.repeat(41)}`, 'Ada');
+    await ada.getByText('A room has a name of up to 40 letters').waitFor();
+    await status(ada, 'Refused');
+  });
+
   it('shows in a room what is announced there over HTTP, and refuses an announcement that breaks a rule', async () => {
     const { url } = await openChat();
     const ada = await enter(`${url}/rooms/garden`, 'Ada');
@@ -259,7 +272,7 @@ describeInBrowser('the sample app', () => {
     await say(bo, 'and an answer');
     await shown(ada, 'and an answer');
     expect(await (await shown(ada, 'written meanwhile')).getAttribute('class')).toContain('own');
-  }, 20_000);
+  });
 
   it('does not move the page of somebody who reads further up, and says how much is new', async () => {
     const { url } = await openChat();

@@ -51,14 +51,14 @@ function enterRoom(roomName, ownName) {
     else if (event === 'error') showProblem(payload.message);
   }
 
-  function onState({ name: state, again, seconds, code }) {
+  function onState({ name: state, again, seconds, reason }) {
     $('status').dataset.state = state;
     $('retry').hidden = state !== 'waiting';
     // The seconds are for the eye alone: a screen reader would read out every one of them.
     $('countdown').textContent = state === 'waiting' ? `in ${seconds} s…` : '';
     if (state === 'connecting') $('status-text').textContent = again ? 'Reconnecting' : 'Connecting';
     else if (state === 'waiting') $('status-text').textContent = 'Reconnecting';
-    else if (state === 'refused') showRefusal(code);
+    else if (state === 'refused') showRefusal(reason);
     else {
       $('status-text').textContent = again ? 'Connected again' : `Connected as ${ownName}`;
       if (again) log.notice('You are back in the room');
@@ -129,15 +129,21 @@ function visitor() {
   return secret;
 }
 
-function showRefusal(code) {
-  const [title, text] =
-    code === 4403
-      ? ['You are not allowed in this room', 'It needs a key, which is part of the address that its members have.']
-      : [
-          'This does not work',
-          'A room has a name of up to 40 letters, digits, - and _, and you one of up to 30 characters.',
-        ];
-  $('status-text').textContent = code === 4403 ? 'Not allowed' : 'Not possible';
+/** The close reason is the code of the error: `FORBIDDEN` is what the guard says, `PARAM_INVALID` what the rules say. */
+const refusals = {
+  FORBIDDEN: {
+    title: 'You are not allowed in this room',
+    text: 'It needs a key, which is part of the address that its members have.',
+  },
+  PARAM_INVALID: {
+    title: 'This room or name does not work',
+    text: 'A room has a name of up to 40 letters, digits, - and _, and you have one of up to 30 characters.',
+  },
+};
+
+function showRefusal(reason) {
+  const { title, text } = refusals[reason] ?? { title: 'The server refuses', text: `It says: ${reason}` };
+  $('status-text').textContent = reason === 'FORBIDDEN' ? 'Not allowed' : 'Refused';
   $('refused-title').textContent = title;
   $('refused-text').textContent = text;
   for (const id of ['messages', 'composer', 'share']) $(id).hidden = true;

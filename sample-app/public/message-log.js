@@ -41,7 +41,7 @@ export class MessageLog {
 
   /** Somebody came or went, or the connection did. */
   notice(text, at = Date.now()) {
-    const entry = make('li', 'notice', text);
+    const entry = make('div', 'notice', text);
     entry.append(' ', time(at));
     this.#append(entry, false);
   }
@@ -50,6 +50,8 @@ export class MessageLog {
   addPending(text) {
     const entry = message({ id: this.you, name: 'You' }, text.trim(), undefined, true);
     entry.classList.add('pending');
+    // Heard once, when it is said.
+    entry.ariaHidden = 'true';
     this.#list.append(entry);
     this.#toEnd();
     return entry;
@@ -90,7 +92,7 @@ export class MessageLog {
 }
 
 function message(author, text, at, own) {
-  const entry = make('li', own ? 'message own' : 'message');
+  const entry = make('div', own ? 'message own' : 'message');
   entry.dataset.author = `${author.id} ${author.name}`;
   entry.dataset.at = at;
   entry.style.setProperty('--hue', hueOf(author.id));
@@ -104,7 +106,7 @@ function message(author, text, at, own) {
 }
 
 function announcement({ text, at }) {
-  const entry = make('li', 'announcement');
+  const entry = make('div', 'announcement');
   entry.append(make('strong', 'label', 'Announcement'), ' ', make('span', 'text', text), ' ', time(at));
   return entry;
 }
@@ -113,9 +115,12 @@ function isContinued(last, { author, at }) {
   return last?.dataset.author === `${author.id} ${author.name}` && at - Number(last.dataset.at) < groupMs;
 }
 
-/** Always the same colour for the same person: the style sheet makes one of it that can be read on its background. */
+const hues = new Map();
+
+/** Each next person is a golden angle away from the last one: however many there are, the few that talk differ well. */
 function hueOf(id) {
-  return Number.parseInt(id.slice(0, 6), 16) % 360;
+  if (!hues.has(id)) hues.set(id, (200 + hues.size * 137.508) % 360);
+  return hues.get(id);
 }
 
 function time(at) {

@@ -18,7 +18,7 @@ export class RoomError extends Error {
  *
  * `onEvent(event, payload)` gets what the room sends. `onState(state)` gets one of
  * `{ name: 'connecting', again }`, `{ name: 'connected', again }`, `{ name: 'waiting', seconds }` and
- * `{ name: 'refused', code }`, after which nothing more is tried.
+ * `{ name: 'refused', code, reason }`, after which nothing more is tried.
  */
 export class RoomSocket {
   #url;
@@ -106,7 +106,7 @@ export class RoomSocket {
   #closed(code, reason) {
     this.#connected = false;
     for (const ref of this.#unanswered.keys()) this.#answer(ref).reject(new RoomError(lost(code)));
-    if (isFinal(code)) return this.#onState({ name: 'refused', code });
+    if (isFinal(code)) return this.#onState({ name: 'refused', code, reason });
     // Full jitter: a random part of the bound, so that a thousand pages do not come back in the same second. A server that
     // stops says for how long it will be away (close code 1001, "retry-after=800").
     const retryAfter = code === 1001 ? /^retry-after=(\d+)$/.exec(reason)?.[1] : undefined;

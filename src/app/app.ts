@@ -114,9 +114,10 @@ export class App {
    * Puts the app's WebSockets on a server that is somebody else's: Express, Fastify, Nest, plain. Upgrades on other paths
    * are left to its other listeners.
    *
-   * @returns takes them off again; open connections stay until `close`
+   * @returns takes them off again; open connections stay until `close`. Throws `HALYARD_APP_STATE` after `close`
    */
   attach(server: Server): () => void {
+    if (this.#closing) throw new HalyardError('APP_STATE', { message: 'the app is closed' });
     const detach = attachShared(server, this.#parts.upgrades);
     this.#detachers.add(detach);
     return () => {

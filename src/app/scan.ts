@@ -1,5 +1,6 @@
 /** From decorated classes to a list of paths and endpoints. Every mistake that can be known at boot is reported here. */
-import type { BootCode, BootProblem } from '../errors.js';
+import findMyWay from 'find-my-way';
+import { textOf, type BootCode, type BootProblem } from '../errors.js';
 import type { ConnectionOptions, MessageOptions, Order } from '../connection/options.js';
 import {
   parameterTypes,
@@ -76,6 +77,8 @@ export function scan(controllers: readonly Class[], options: ScanOptions): Scann
 class Scanner {
   readonly #paths = new Map<string, ScannedPath>();
   readonly #http = new Map<string, ScannedHttp>();
+  /** By HTTP method: only to learn at boot what Fastify would refuse. */
+  readonly #routers = new Map<string, findMyWay.Instance<findMyWay.HTTPVersion.V1>>();
 
   constructor(private readonly options: ScanOptions) {}
 
@@ -142,6 +145,7 @@ class Scanner {
           );
           continue;
         }
+        this.#checkHttp(scanned, endpoint.method, path);
         this.#http.set(key, {
           ...scanned,
           path,
@@ -150,6 +154,34 @@ class Scanner {
           controllerComponents: components,
         });
       }
+    }
+  }
+
+  #checkHttp({ handler, record }: ScannedMethod, method: string, path: string): void {
+    const router = this.#routers.get(method) ?? findMyWay();
+    this.#routers.set(method, router);
+    try {
+      router.on('GET', path, () => undefined);
+    } catch (error) {
+      this.#report(
+        'HALYARD_BOOT_PATH',
+        handler,
+        `${path} cannot be routed: ${textOf(error)}`,
+        'see the path syntax of find-my-way; two paths may not differ in parameter names alone',
+      );
+    }
+    const { httpStatus = 200, redirect } = record;
+    if (!isStatus(httpStatus, 200, 599)) {
+      this.#report(
+        'HALYARD_BOOT_OPTIONS',
+        handler,
+        `@HttpCode(${httpStatus}) is no status`,
+        'an integer from 200 to 599',
+      );
+    }
+    if (redirect && !isStatus(redirect.status, 300, 399)) {
+      const reason = `the status ${redirect.status} of @Redirect does not redirect`;
+      this.#report('HALYARD_BOOT_OPTIONS', handler, reason, 'an integer from 300 to 399');
     }
   }
 
@@ -422,6 +454,10 @@ function connectionOptionsOf(options: ConnectionOptions & MessageOptions): Conne
   return Object.fromEntries(
     Object.entries(options).filter(([name, value]) => connectionOptionNames.has(name) && value !== undefined),
   );
+}
+
+function isStatus(status: number, from: number, to: number): boolean {
+  return Number.isInteger(status) && status >= from && status <= to;
 }
 
 function isOrder(order: Order): boolean {

@@ -58,8 +58,9 @@ export class ConnectionResponder implements Responder<Replying> {
       return;
     }
     c.streaming = true;
-    const posted = await post(c, value);
-    await this.#value(c, posted);
+    // Without waiting where nothing is to be waited for: what the endpoint returns next must not overtake it.
+    const posted = post(c, value);
+    await this.#value(c, isThenable(posted) ? await posted : posted);
   }
 
   /** The last word on a message: a result, or for `undefined` and `DROP` what a ref is still owed. */

@@ -19,6 +19,9 @@ export interface HttpAdapterOptions extends ServerOptions {
 /** Hands a request back to the server that it came from. */
 export type Next = (error?: unknown) => void;
 
+/** How long what has been cut off may take to end. */
+const graceMs = 1000;
+
 /** Serves HTTP endpoints with Fastify: on a server of its own, or mounted on another one. */
 export class HttpAdapter {
   /** For plugins and routes of the user's, which come before ours. */
@@ -140,7 +143,8 @@ export class HttpAdapter {
 
   #isOurs({ method = 'GET', url = '/' }: IncomingMessage): boolean {
     const [path = ''] = url.split('?', 1);
-    if (this.#health.includes(path)) return false;
+    // For a path that it cannot decode Fastify finds its own answer.
+    if (this.#health.includes(path) || !isDecodable(path)) return false;
     return this.fastify.findRoute({ method, url }) !== null;
   }
 
@@ -159,19 +163,42 @@ export class HttpAdapter {
   }
 
   async #close(timeoutMs: number): Promise<void> {
-    const cutOff = setTimeout(() => {
-      for (const exchange of this.#running) exchange.cut();
-      this.server.closeAllConnections();
-    }, timeoutMs);
     for (const exchange of this.#running) exchange.drain();
     this.#unused?.destroy();
+    const idle = new Promise<void>((resolve) => (this.#whenIdle = resolve));
+    if (this.#running.size === 0) this.#whenIdle?.();
+    const closed = Promise.all([idle, this.#closeFastify()]);
+    const timers: NodeJS.Timeout[] = [];
+    const late = new Promise<void>((resolve) => {
+      timers.push(
+        setTimeout(() => {
+          for (const exchange of this.#running) exchange.cut();
+          this.server.closeAllConnections();
+          // A plugin's `onClose`, or a socket that it has taken over, may hang for ever.
+          timers.push(setTimeout(resolve, graceMs));
+        }, timeoutMs),
+      );
+    });
+    await Promise.race([closed, late]);
+    for (const timer of timers) clearTimeout(timer);
+  }
+
+  /** Runs the `onClose` of plugins, too. */
+  async #closeFastify(): Promise<void> {
     try {
-      const idle = new Promise<void>((resolve) => (this.#whenIdle = resolve));
-      if (this.#running.size === 0) this.#whenIdle!();
-      await Promise.all([this.fastify.close(), idle]);
-    } finally {
-      clearTimeout(cutOff);
+      await this.fastify.close();
+    } catch (error) {
+      this.#options.logger.error({ err: error }, 'Fastify could not be closed in order');
     }
+  }
+}
+
+function isDecodable(path: string): boolean {
+  try {
+    decodeURIComponent(path);
+    return true;
+  } catch {
+    return false;
   }
 }
 

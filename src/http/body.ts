@@ -32,17 +32,23 @@ export function addBodyParsers(scope: FastifyInstance): void {
   }
 }
 
-/** Fastify would wait for ever for a body that the server around us has read already. */
+/** Requests whose body the server around us has read already. */
+const readByHost = new WeakSet<FastifyRequest>();
+
+/** Keeps Fastify from waiting, for ever, for a body that the server around us has read already. */
 export const skipReadBody: preParsingHookHandler = (request, _reply, payload, done) => {
-  if (!request.raw.readableEnded) return done(null, payload);
-  const receivedEncodedLength = Number(request.headers['content-length'] ?? 0);
+  const { raw, headers } = request;
+  if (!raw.readableEnded) return done(null, payload);
+  const receivedEncodedLength = Number(headers['content-length'] ?? 0);
+  // Express sets `req.body` also where there is none.
+  if (receivedEncodedLength > 0 || headers['transfer-encoding'] !== undefined) readByHost.add(request);
   done(null, Object.assign(Readable.from([]), { receivedEncodedLength }));
 };
 
 /** Puts the body where the endpoint's reader looks for it. */
 export function takeBody(c: HttpContext, request: FastifyRequest): void {
-  const { body: hostBody, rawBody } = request.raw as HostRequest;
-  const body: unknown = isEmpty(request.body) && hasBody(request) ? (rawBody ?? hostBody) : request.body;
+  const raw = request.raw as HostRequest;
+  const body: unknown = readByHost.has(request) ? (raw.rawBody ?? raw.body) : request.body;
   if (Buffer.isBuffer(body)) {
     c.raw = body;
   } else if (typeof body === 'string') {
@@ -51,15 +57,6 @@ export function takeBody(c: HttpContext, request: FastifyRequest): void {
     c.payload = body;
     c.enveloped = true;
   }
-}
-
-function isEmpty(body: unknown): boolean {
-  return body === undefined || (Buffer.isBuffer(body) && body.length === 0);
-}
-
-/** Express sets `req.body` also where there is none. */
-function hasBody({ headers }: FastifyRequest): boolean {
-  return headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0;
 }
 
 function parseForm(body: Buffer): Record<string, unknown> {

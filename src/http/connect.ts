@@ -55,20 +55,25 @@ class Connect implements Middleware {
 
   async #useUpgrade(c: UpgradeContext): Promise<void> {
     const response = new CapturedResponse(c.request.raw);
-    const passed = await this.#call(c, response, response.ended);
-    if (passed) await whileThere(c, response.commit());
-    copyHeaders(response.getHeaders(), c);
-    if (!passed) throw new HttpError(response.statusCode, response.text || STATUS_CODES[response.statusCode]);
+    try {
+      const passed = await this.#call(c, response, response.ended);
+      if (passed) await whileThere(c, response.commit());
+      copyHeaders(response.getHeaders(), c);
+      if (!passed) throw new HttpError(response.statusCode, response.text || STATUS_CODES[response.statusCode]);
+    } finally {
+      response.emit('close');
+    }
   }
 
   /** @returns false: the response was ended */
   async #call(c: HttpContext | UpgradeContext, response: ServerResponse, ended: Promise<void>): Promise<boolean> {
     for (const handler of this.handlers) {
-      const called = callNext(handler, c.request.raw, response);
+      const called = callNext(handler, c, response);
       const error = await whileThere(c, Promise.race([called, ended.then(() => endOfResponse)]));
       if (error === endOfResponse) return false;
-      // Express' words for leaving a router: there is none here.
-      if (error && error !== 'route' && error !== 'router') throw asHttpError(error);
+      if (isFailure(error)) throw asHttpError(error);
+      // It has begun to answer, and calls `next` all the same: who was refused stays out.
+      if (response.headersSent) return false;
     }
     return true;
   }
@@ -77,8 +82,7 @@ class Connect implements Middleware {
 /** The response that middleware gets at an upgrade: it has no socket, and keeps what it is told. */
 class CapturedResponse extends ServerResponse {
   readonly ended: Promise<void>;
-  /** What was written as text. */
-  text = '';
+  readonly #chunks: Buffer[] = [];
   readonly #end: () => void;
 
   constructor(raw: IncomingMessage) {
@@ -86,6 +90,11 @@ class CapturedResponse extends ServerResponse {
     let end!: () => void;
     this.ended = new Promise((resolve) => (end = resolve));
     this.#end = end;
+  }
+
+  /** What was written, as text. */
+  get text(): string {
+    return Buffer.concat(this.#chunks).toString();
   }
 
   /** Fires what waits for the head, which may set headers, and for the end, which may save a session. */
@@ -106,21 +115,33 @@ class CapturedResponse extends ServerResponse {
     return super.writeHead(status);
   }
 
-  override write(chunk: unknown): boolean {
-    this.#note(chunk);
+  override write(chunk: unknown, ...rest: unknown[]): boolean {
+    if (!this.headersSent) this.writeHead(this.statusCode);
+    this.#note(chunk, rest[0]);
+    const written = rest.find(isFunction);
+    if (written) process.nextTick(written);
     return true;
   }
 
-  override end(chunk?: unknown): this {
-    this.#note(chunk);
+  override end(...args: unknown[]): this {
+    if (this.writableEnded) return this;
     if (!this.headersSent) this.writeHead(this.statusCode);
+    this.#note(args[0], args[1]);
+    // Without a socket Node would never tell that it is out.
+    super.end(args.find(isFunction));
+    process.nextTick(() => this.emit('finish'));
     this.#end();
     return this;
   }
 
-  #note(chunk: unknown): void {
-    if (typeof chunk === 'string' || Buffer.isBuffer(chunk)) this.text += chunk.toString();
+  #note(chunk: unknown, encoding: unknown): void {
+    if (typeof chunk === 'string') this.#chunks.push(Buffer.from(chunk, encoding as BufferEncoding | undefined));
+    else if (chunk instanceof Uint8Array) this.#chunks.push(Buffer.from(chunk));
   }
+}
+
+function isFunction(value: unknown): value is () => void {
+  return typeof value === 'function';
 }
 
 function pairsOf(list: readonly unknown[]): (readonly [name: string, value: unknown])[] {
@@ -129,15 +150,28 @@ function pairsOf(list: readonly unknown[]): (readonly [name: string, value: unkn
 }
 
 /** @returns what was given to `next`, or thrown */
-function callNext(handler: Handler, request: IncomingMessage, response: ServerResponse): Promise<unknown> {
-  return new Promise((next) => {
+function callNext(handler: Handler, c: HttpContext | UpgradeContext, response: ServerResponse): Promise<unknown> {
+  return new Promise((resolve) => {
+    let called = false;
+    const next = (error?: unknown): void => {
+      // express-session tells in this way that it could not save.
+      if (called && isFailure(error)) c.log.error({ err: error }, 'middleware failed after it had gone on');
+      called = true;
+      resolve(error);
+    };
+    const failed = (error: unknown): void => next(isFailure(error) ? error : new Error('middleware threw nothing'));
     try {
-      const returned = handler(request, response, next);
-      if (isThenable(returned)) returned.then(undefined, next);
+      const returned = handler(c.request.raw, response, next);
+      if (isThenable(returned)) returned.then(undefined, failed);
     } catch (error) {
-      next(error);
+      failed(error);
     }
   });
+}
+
+/** Not so nothing, and Express' words for leaving a router: there is none here. */
+function isFailure(error: unknown): boolean {
+  return Boolean(error) && error !== 'route' && error !== 'router';
 }
 
 /** Waits for middleware as long as there is a client that waits. */

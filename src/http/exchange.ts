@@ -1,5 +1,5 @@
 /** The life of one HTTP request: opened, admitted, handled, answered, cleaned up. */
-import { finished } from 'node:stream';
+import type { ServerResponse } from 'node:http';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Logger } from 'pino';
 import { CleanUp } from '../connection/clean-up.js';
@@ -44,8 +44,8 @@ export class Exchange {
   /** The body of a streamed response, from when its headers go out. */
   stream: ValueStream | undefined = undefined;
   #scope: OpenedScope | undefined = undefined;
-  /** What runs now. */
-  #plan: Plan<HttpContext> | undefined = undefined;
+  /** What runs now, or next. */
+  #plan: Plan<HttpContext> | undefined;
   #work: Promise<unknown> = Promise.resolve();
   #admitted = false;
   #gone = false;
@@ -62,9 +62,10 @@ export class Exchange {
     const facts = { ...host.trust.peer(raw), id, params, query: withoutForbiddenKeys(query) } as RequestFacts;
     this.c = new HttpContext(new Request(raw, facts), endpoint.route, new Reply(), host.logger);
     this.c.startedAt = performance.now();
+    this.#plan = endpoint.admission;
     exchanges.set(this.c, this);
-    finished(reply.raw, () => void this.#end());
     endpoint.observers.opened(this.c);
+    this.#watch(reply.raw);
   }
 
   /** Runs middleware and guards and binds request values. @returns false: it has been answered */
@@ -115,10 +116,20 @@ export class Exchange {
     this.reply.raw.destroy();
   }
 
+  /** Ends with the response. `stream.finished` would wait for a `close` that `fastify.inject` does not emit. */
+  #watch(response: ServerResponse): void {
+    const end = (): void => {
+      response.off('finish', end).off('close', end);
+      void this.#end();
+    };
+    response.on('finish', end).on('close', end);
+    // Gone while the app was made ready.
+    if (response.destroyed) queueMicrotask(end);
+  }
+
   async #admit(): Promise<boolean> {
     const { c } = this;
-    const { admission, openScope } = this.endpoint;
-    this.#plan = admission;
+    const { admission, plan, openScope } = this.endpoint;
     let stage: Stage = 'bind';
     try {
       this.#scope = openScope?.(c, undefined, this.cleanUp);
@@ -132,7 +143,7 @@ export class Exchange {
     } catch (error) {
       if (!c.settled) await fail(admission, c, error, stage);
     }
-    this.#plan = undefined;
+    this.#plan = plan;
     this.#admitted = true;
     return !c.settled;
   }
@@ -142,7 +153,6 @@ export class Exchange {
     const { plan } = this.endpoint;
     if (c.settled) return;
     takeBody(c, this.request);
-    this.#plan = plan;
     await run(plan, c);
     this.#plan = undefined;
   }

@@ -35,6 +35,8 @@ export class HttpResponder implements Responder<HttpContext> {
     const exchange = exchangeOf(c);
     const payload = payloadOf(error, this.exposeErrors);
     if (exchange.stream) return exchange.stream.fail(payload);
+    // A plugin has begun the response by itself: nothing but its end can tell the client.
+    if (exchange.reply.raw.headersSent) return exchange.cut();
     try {
       const headers = [...errorHeaders(exchange), ...headersOf(error)];
       send(exchange, { status: statusOf(error), headers, content: contentOf(payload) });

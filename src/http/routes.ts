@@ -19,6 +19,9 @@ const unlisted: RouteShorthandOptions = { schema: { hide: true } as FastifySchem
 /** Where a route of ours keeps its endpoint. */
 const endpointKey = Symbol('halyard.endpoint');
 
+/** Marks the answer to what is routed nowhere: plugins may have their own, below their prefix. */
+const notFoundKey = Symbol('halyard.notFound');
+
 const exchanges = new WeakMap<FastifyRequest, Exchange>();
 
 /** Opens the exchange of a request to one of our routes: before any plugin of the user's sees it. */
@@ -91,13 +94,15 @@ export function addNotFound(root: FastifyInstance, expose: boolean): void {
     sendError(reply, new HalyardError('NOT_FOUND'), expose);
   };
   try {
-    root.setNotFoundHandler(answer);
+    // `config` is not in Fastify's types here.
+    root.setNotFoundHandler({ config: { [notFoundKey]: true } } as object, answer);
   } catch {
     // Fastify throws where there is one, and has no way to ask.
     return;
   }
   root.addHook('onRequest', (request, reply, done) => {
-    if (request.is404) answer(request, reply);
+    const { config } = request.routeOptions as { config?: { [notFoundKey]?: true } };
+    if (config?.[notFoundKey]) answer(request, reply);
     else done();
   });
 }

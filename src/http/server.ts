@@ -90,6 +90,16 @@ class FailureLog extends LogController {
   override routeNotFound(): void {
     // The client is told.
   }
+
+  override streamError(
+    error: Error & { code?: string },
+    request: FastifyRequest,
+    reply: FastifyReply,
+    metadata?: Record<string, unknown>,
+  ): void {
+    // That the client of a stream has gone is an observer's `closed`.
+    if (error.code !== 'ERR_STREAM_PREMATURE_CLOSE') super.streamError(error, request, reply, metadata);
+  }
 }
 
 /** Answers what is no HTTP, or too slow or too large a head, and ends the connection. */

@@ -7,6 +7,7 @@ import type { Socket } from 'node:net';
  */
 export class UnusedSockets {
   readonly #sockets = new Set<Socket>();
+  #closing = false;
 
   /** To be made when the listeners for upgrades are there: one more, alone, would leave upgrades without an answer. */
   constructor(server: Server, isTls: boolean) {
@@ -19,6 +20,10 @@ export class UnusedSockets {
       if (sockets.delete(socket)) socket.off('close', forget);
     };
     server.on(isTls ? 'secureConnection' : 'connection', (socket: Socket) => {
+      if (this.#closing) {
+        socket.destroy();
+        return;
+      }
       sockets.add(socket);
       socket.on('close', forget);
     });
@@ -26,7 +31,9 @@ export class UnusedSockets {
     if (server.listenerCount('upgrade') > 0) server.prependListener('upgrade', use);
   }
 
+  /** Those that are there, and those that come before the server has stopped to listen. */
   destroy(): void {
+    this.#closing = true;
     for (const socket of this.#sockets) socket.destroy();
   }
 }

@@ -1,0 +1,75 @@
+import { execFileSync, spawn } from 'node:child_process';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createInterface } from 'node:readline';
+import { once } from 'node:events';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { TestClient } from 'halyard/testing';
+
+const root = fileURLToPath(new URL('../../', import.meta.url));
+const readme = readFileSync(join(root, 'README.md'), 'utf8');
+
+/** What stands in the first fenced block of a language behind a heading. */
+function pasted(heading: string, language: string): string {
+  const section = readme.slice(readme.indexOf(`\n## ${heading}\n`));
+  const block = new RegExp(`\`\`\`${language}\n([\\s\\S]*?)\n\`\`\``).exec(section);
+  if (!block) throw new Error(`README has no ${language} block below "${heading}"`);
+  return block[1]!;
+}
+
+describe('the README', () => {
+  let folder: string;
+
+  beforeAll(() => {
+    // Inside the checkout, so that `halyard` is this package.
+    mkdirSync(join(root, 'build'), { recursive: true });
+    folder = mkdtempSync(join(root, 'build', 'readme-'));
+  });
+  afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+  it('has a controller that works when it is pasted, and says what its client snippet prints', async () => {
+    const controller = pasted('A controller', 'ts');
+    const classBody = /@Controller[\s\S]*?\n}\n/.exec(controller)![0];
+    expect(classBody.split('\n').length).toBeLessThanOrEqual(25);
+    writeFileSync(join(folder, 'main.ts'), controller);
+    const compilerOptions = {
+      target: 'es2022',
+      module: 'nodenext',
+      strict: true,
+      skipLibCheck: true,
+      types: ['node'],
+      experimentalDecorators: true,
+      emitDecoratorMetadata: true,
+    };
+    writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify({ compilerOptions, files: ['main.ts'] }));
+    execFileSync(process.execPath, [join(root, 'node_modules/typescript/bin/tsc'), '-p', folder], { stdio: 'pipe' });
+
+    const child = spawn(process.execPath, [join(folder, 'main.js')], {
+      env: { ...process.env, PORT: '0' },
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    try {
+      let port: string | undefined;
+      for await (const line of createInterface({ input: child.stdout })) {
+        port = /^listening on http:\/\/localhost:(\d+)$/.exec(line)?.[1];
+        if (port !== undefined) break;
+      }
+      const snippet = pasted('A controller', 'js');
+      const path = /new WebSocket\('ws:\/\/localhost:3000(.*?)'\)/.exec(snippet)![1]!;
+      const sent = /JSON\.stringify\((\{.*?\})\)/.exec(snippet)![1]!;
+      const printed = snippet
+        .split('\n')
+        .filter((line) => line.startsWith('// '))
+        .map((line) => line.slice(3));
+      const client = await new TestClient(`ws://localhost:${port}${path}`, {}, 5000).opened();
+      client.send(JSON.stringify({ text: /'(.*)'/.exec(sent)![1] }));
+      expect([await client.next(), await client.next()]).toEqual(printed);
+      client.close();
+      await client.closed();
+    } finally {
+      child.kill('SIGTERM');
+      await once(child, 'exit');
+    }
+  }, 30_000);
+});
