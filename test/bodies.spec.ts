@@ -113,9 +113,7 @@ describe('a body', () => {
     }
     const boolean = await app.connect('/body/boolean');
     expect(await ask(boolean, 'false')).toEqual({ type: 'boolean', value: false });
-    expect(await ask(boolean, '0')).toMatchObject(
-      errorFrame('BODY_TYPE', 'the body must be a boolean, not number') as object,
-    );
+    expect(await ask(boolean, '0')).toMatchObject(errorFrame('BODY_TYPE', 'the body must be a boolean, not number'));
   });
 
   it('R-body-json is parsed and left alone', async () => {

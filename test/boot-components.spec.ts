@@ -56,7 +56,7 @@ describe('what stands where it cannot run', () => {
       ask(): void {}
 
       @WebSocket({ event: 'ring' })
-      @UseGuards(each('message', Stamp as never))
+      @UseGuards(each('message', Stamp))
       ring(): void {}
 
       @OnConnect()

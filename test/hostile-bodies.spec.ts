@@ -75,7 +75,7 @@ class Bodies {
 
   @WebSocket('tree', { maxPayload: '1mb' })
   tree(@Body() tree: Tree): unknown {
-    return { ...tree, keys: Object.keys(tree) };
+    return { name: tree.name, keys: Object.keys(tree) };
   }
 
   @WebSocket('schema', { maxPayload: '1mb' })

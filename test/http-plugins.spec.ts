@@ -23,7 +23,7 @@ describe('the Fastify instance', () => {
           Object.assign(
             async (instance: FastifyInstance) => {
               await Promise.resolve();
-              instance.addHook('onRoute', ({ method, url }) => seen.push(`${String(method)} ${url}`));
+              instance.addHook('onRoute', ({ method, url }) => void seen.push(`${String(method)} ${url}`));
               instance.addHook('onRequest', async (_request, reply) => {
                 reply.header('x-plugin', 'yes');
               });

@@ -120,8 +120,7 @@ describe('the lifecycle', () => {
     client.send('fail');
     await client.next();
     expect(log.splice(0).slice(-4)).toEqual(['endpoint a', 'method catch', 'controller catch', 'app catch']);
-    client.close(4000, 'bye');
-    await client.closed();
+    await client.close(4000, 'bye');
     await app.close();
     expect(log).toEqual(['app closed 4000', 'controller closed 4000', 'method closed 4000']);
   });
@@ -197,8 +196,7 @@ describe('the lifecycle', () => {
     const app = await testApp({ controllers: [Room], providers: [Session], use: [observer] });
     const client = await app.connect('/room');
     await client.next();
-    client.close(1000, 'done');
-    await client.closed();
+    await client.close(1000, 'done');
     await app.close();
     expect(log).toEqual([
       'disconnect 1000 0 0 0',

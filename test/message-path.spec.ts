@@ -108,7 +108,7 @@ describe('the way of a message', () => {
       expect(ran).toEqual(['guard message', 'pre', 'endpoint ChatMessage']);
       // Fewer would mean that the count looked elsewhere.
       expect(called.length).toBeGreaterThan(5);
-      expect([...files].length <= maxFiles ? 'within budget' : [...files].join(', ')).toBe('within budget');
+      expect(files.size <= maxFiles ? 'within budget' : [...files].join(', ')).toBe('within budget');
       expect(called.length <= maxFunctions ? 'within budget' : called.join('\n')).toBe('within budget');
     });
   }

@@ -11,7 +11,6 @@ import {
   Context,
   Controller,
   Get,
-  HalyardError,
   Inject,
   Injectable,
   Message,
@@ -246,9 +245,7 @@ describe('providers', () => {
     expect(app.get('motto')).toBe('onwards');
     expect(app.get(News)).toBeInstanceOf(News);
     for (const token of ['nothing', Visit]) {
-      expect(() => app.get(token as string)).toThrow(
-        expect.objectContaining({ code: 'HALYARD_PROVIDER_MISSING' }) as unknown as HalyardError,
-      );
+      expect(() => app.get(token as string)).toThrow(expect.objectContaining({ code: 'HALYARD_PROVIDER_MISSING' }));
     }
   });
 

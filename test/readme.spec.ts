@@ -65,8 +65,7 @@ describe('the README', () => {
       const client = await new TestClient(`ws://localhost:${port}${path}`, {}, 5000).opened();
       client.send(JSON.stringify({ text: /'(.*)'/.exec(sent)![1] }));
       expect([await client.next(), await client.next()]).toEqual(printed);
-      client.close();
-      await client.closed();
+      await client.close();
     } finally {
       child.kill('SIGTERM');
       await once(child, 'exit');

@@ -15,6 +15,14 @@ import {
 } from 'halyard';
 import { testApp, until } from 'halyard/testing';
 
+/** Not a promise, and awaited like one: a query builder is such. */
+class Later {
+  // oxlint-disable-next-line unicorn/no-thenable
+  then(resolve: (value: unknown) => void): void {
+    resolve('thenable');
+  }
+}
+
 const values: Record<string, () => unknown> = {
   void: () => undefined,
   text: () => '{"not": parsed',
@@ -30,7 +38,7 @@ const values: Record<string, () => unknown> = {
   object: () => ({ a: { b: [] }, gone: undefined }),
   date: () => new Date(0),
   promise: async () => Promise.resolve({ late: true }),
-  thenable: () => ({ then: (resolve: (value: unknown) => void) => resolve('thenable') }),
+  thenable: () => new Later(),
   function: () => () => 1,
   bigint: () => 1n,
   circle: () => {
@@ -56,27 +64,41 @@ class Drops implements Observer {
 }
 
 describe('what an endpoint returns', () => {
-  it.each<[string, unknown]>([
-    ['R-ret-text a string goes as it is', ['text', '{"not": parsed']],
-    ['R-ret-text the empty one too', ['empty', '']],
-    ['R-ret-binary a Buffer', ['buffer', Buffer.from([1, 2])]],
-    ['R-ret-binary a part of a typed array', ['view', Buffer.from([3, 4])]],
-    ['R-ret-binary a part of a DataView', ['data', Buffer.from([8])]],
-    ['R-ret-binary an ArrayBuffer', ['array', Buffer.from([5])]],
-    ['R-ret-json null', ['null', 'null']],
-    ['R-ret-json a number', ['zero', '0']],
-    ['R-ret-json a boolean', ['false', 'false']],
-    ['R-ret-json an array, which is no stream', ['list', '[1,"a",null]']],
-    ['R-ret-json an object', ['object', '{"a":{"b":[]}}']],
-    ['R-ret-json what has toJSON', ['date', '"1970-01-01T00:00:00.000Z"']],
-    ['R-ret-promise a promise is its value', ['promise', '{"late":true}']],
-    ['R-ret-promise anything with then', ['thenable', 'thenable']],
-  ])('%s', async (_name, expected) => {
-    const [value, frame] = expected as [string, unknown];
+  const cases = async (expected: Record<string, unknown>): Promise<void> => {
     const app = await testApp({ controllers: [Returns] });
     const client = await app.connect('/returns');
-    client.send(value);
-    expect(await client.next()).toEqual(frame);
+    for (const [name, frame] of Object.entries(expected)) {
+      client.send(name);
+      expect([name, await client.next()]).toEqual([name, frame]);
+    }
+  };
+
+  it('R-ret-text a string is a text frame, as it is', async () => {
+    await cases({ text: '{"not": parsed', empty: '' });
+  });
+
+  it('R-ret-binary bytes of any kind are a binary frame, also where they are a part of a buffer', async () => {
+    await cases({
+      buffer: Buffer.from([1, 2]),
+      view: Buffer.from([3, 4]),
+      data: Buffer.from([8]),
+      array: Buffer.from([5]),
+    });
+  });
+
+  it('R-ret-json anything else is JSON, arrays too, which are no streams', async () => {
+    await cases({
+      null: 'null',
+      zero: '0',
+      false: 'false',
+      list: '[1,"a",null]',
+      object: '{"a":{"b":[]}}',
+      date: '"1970-01-01T00:00:00.000Z"',
+    });
+  });
+
+  it('R-ret-promise a promise, and whatever has a then, is its value', async () => {
+    await cases({ promise: '{"late":true}', thenable: 'thenable' });
   });
 
   it('R-ret-void undefined sends nothing', async () => {
@@ -265,7 +287,7 @@ describe('what an endpoint returns', () => {
     client.send('');
     expect(await client.next()).toBe('done');
     await until(() => failures.length === 4);
-    expect(failures.map((failure) => failure.split(' ')[1]).sort()).toEqual([
+    expect(failures.map((failure) => failure.split(' ')[1]!).sort((a, b) => a.localeCompare(b))).toEqual([
       'HALYARD_CHANNEL_NAME',
       'HALYARD_CHANNEL_NAME',
       'HALYARD_EVENT_RESERVED',

@@ -189,10 +189,14 @@ describe('monitoring', () => {
       }
     }
     const lines: string[] = [];
+    const keep = (line: string): string => {
+      lines.push(line);
+      return '';
+    };
     const app = await testApp({
       controllers: [Log],
       origins: ['https://here.example'],
-      logger: { level: 'debug', hooks: { streamWrite: (line) => (lines.push(line), '') } },
+      logger: { level: 'debug', hooks: { streamWrite: keep } },
     });
     const client = await app.connect('/log');
     const hostile = `one\n{"level":60}\u001b[31m\u2028"two" ${'x'.repeat(20_000)}`;

@@ -75,9 +75,7 @@ describe('a body that is checked', () => {
       ['null', 'null'],
       ['"a"', 'string'],
     ]) {
-      expect(await ask(client, text!)).toMatchObject(
-        errorFrame('BODY_TYPE', `the body must be an object, not ${got}`) as object,
-      );
+      expect(await ask(client, text!)).toMatchObject(errorFrame('BODY_TYPE', `the body must be an object, not ${got}`));
     }
     expect(await ask(client, '{"text"')).toEqual(errorFrame('BODY_INVALID', 'the body is not valid JSON'));
     expect(await ask(client, { text: 'again' })).toMatchObject({ type: 'Post' });
@@ -114,7 +112,7 @@ describe('a body that is checked', () => {
       ),
     );
     expect(await ask(posts, { 0: { text: 'a' } })).toMatchObject(
-      errorFrame('BODY_TYPE', 'the body must be an array, not object') as object,
+      errorFrame('BODY_TYPE', 'the body must be an array, not object'),
     );
     expect(await ask(await app.connect('/body/numbers'), [1, 'x'])).toEqual(
       broken({ path: '1', rule: 'type', message: 'must be a number, not string' }),

@@ -1,12 +1,11 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
-import type { FastifyInstance } from 'fastify';
 import type { Logger } from 'pino';
 import type { Endpoint, PathHandle } from '../connection/path.js';
 import type { Services } from '../connection/services.js';
 import type { HalyardContainer } from '../di/container.js';
 import type { Token } from '../di/provider.js';
 import { HalyardError } from '../errors.js';
-import type { HttpAdapter } from '../http/adapter.js';
+import type { FastifyInstance, HttpAdapter } from '../http/adapter.js';
 import { attachOwned, attachShared } from '../ws/attach.js';
 import type { UpgradeServer } from '../ws/upgrade.js';
 import type { RouteDescription } from './describe.js';
@@ -91,12 +90,16 @@ export class App {
     return this.#parts.http.ready();
   }
 
-  /** Opens the app's own server. Throws `HALYARD_APP_STATE` when called twice, after `close`, or with `server` set. */
-  listen(options: ListenOptions = {}): Promise<Listening> {
+  /** Opens the app's own server. Rejects with `HALYARD_APP_STATE` when called twice, after `close`, or with `server` set. */
+  async listen(options: ListenOptions = {}): Promise<Listening> {
     const { server } = this.#parts;
     if (this.#closing) throw new HalyardError('APP_STATE', { message: 'the app is closed' });
     if (server) throw new HalyardError('APP_STATE', { message: 'the app was given a server: let that one listen' });
     if (this.#listening) throw new HalyardError('APP_STATE', { message: 'the app listens already' });
+    const { port = 3000 } = options;
+    if (!Number.isInteger(port) || port < 0 || port > 65535) {
+      throw new HalyardError('SETTING', { message: `port: ${port} is not valid: an integer from 0 to 65535` });
+    }
     return (this.#listening = this.#listen(options));
   }
 

@@ -46,6 +46,8 @@ export interface CompileOptions {
   /** Instances that had to be waited for, by token. */
   readonly instances: ReadonlyMap<unknown, unknown>;
   readonly logger: Logger;
+  /** Counts what is dropped, by reason. */
+  readonly drops: Record<string, number>;
   readonly responders: {
     /** Of messages and connects, by whether results are dropped. */
     connection(receiveOnly: boolean): ConnectionResponder;
@@ -184,7 +186,7 @@ class PathCompiler {
       observers: this.#observers,
       watched: false,
     };
-    return { route, plan, lane: 0, timeoutMs: false, rateLimiter: undefined, messages: 0 };
+    return { route, plan, lane: 0, timeoutMs: this.timing.connectTimeoutMs, rateLimiter: undefined, messages: 0 };
   }
 
   #parts(
@@ -305,9 +307,9 @@ function resolverFor({ container, instances }: CompileOptions, slots: SlotTable)
   };
 }
 
-function observersOf(observers: readonly ComponentLike[], { instances, logger }: CompileOptions): Observers {
+function observersOf(observers: readonly ComponentLike[], { instances, logger, drops }: CompileOptions): Observers {
   const list = observers.map((observer) => (typeof observer === 'function' ? instances.get(observer) : observer));
-  return new Observers(list as Observer[], logger);
+  return new Observers(list as Observer[], logger, drops);
 }
 
 /** The innermost first: method, controller, app; of one level the last one written. */

@@ -47,6 +47,7 @@ export async function createApp(options: AppOptions = {}): Promise<App> {
   const channels = new Channels({
     channelsPerConnection: settings.limits.channelsPerConnection,
     find: (id) => connections.get(id),
+    failed: (error) => logger.error({ err: error }, 'a channel operation failed'),
   });
   const services: Services = {
     logger,
@@ -101,6 +102,7 @@ export async function createApp(options: AppOptions = {}): Promise<App> {
     container,
     instances,
     logger,
+    drops: services.metrics.drops,
     responders: {
       connection: (receiveOnly) => (receiveOnly ? receiving : replying),
       upgrade: notes,
@@ -187,7 +189,12 @@ async function loadControllers(given: readonly (Class | string)[], problems: Boo
             classes.push(value as unknown as Class);
         }
       } catch (error) {
-        problem(`${file} cannot be loaded: ${textOf(error)}`, 'mend the module');
+        const text = textOf(error);
+        const circular = text.endsWith('before initialization');
+        problem(
+          `${file} cannot be loaded: ${text}`,
+          circular ? 'two files import each other: move what both need into a third' : 'mend the module',
+        );
       }
     }
   }

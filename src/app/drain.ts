@@ -4,10 +4,13 @@ import type { Session } from '../connection/session.js';
 const perWave = 1000;
 /** How much of the time to drain the waves may take; the rest is for handlers and close handshakes. */
 const shareOfTimeout = 0.5;
+/** After this much of it sockets are cut off; what is left is for the hooks of those connections. */
+const shareBeforeCutOff = 0.9;
 
 /**
  * Closes all sessions 1001 in waves and waits for their ends. Each is told to come back after a random time of its own:
  * `retry-after=<ms>`, spread over one second per 1000 connections, so that those who follow do not meet them all at once.
+ * Never takes longer than `timeoutMs`, whatever handlers and hooks do.
  */
 export async function drain(
   sessions: ReadonlySet<Session>,
@@ -27,10 +30,11 @@ export async function drain(
     if (wave === 0) close();
     else timers.add(setTimeout(close, wave * pauseMs));
   }
-  const cutOff = setTimeout(() => {
+  const cutOff = (): void => {
     for (const session of sessions) session.terminate();
-  }, timeoutMs);
-  await Promise.all(open.map((session) => session.ended));
-  clearTimeout(cutOff);
+  };
+  timers.add(setTimeout(cutOff, timeoutMs * shareBeforeCutOff));
+  const over = new Promise((resolve) => timers.add(setTimeout(resolve, timeoutMs)));
+  await Promise.race([Promise.all(open.map((session) => session.ended)), over]);
   for (const timer of timers) clearTimeout(timer);
 }

@@ -1,7 +1,6 @@
 /** The settings of `createApp`, checked, with every default in its place. */
 import type { Server, ServerOptions } from 'node:http';
 import type { ServerOptions as TlsOptions } from 'node:https';
-import type { FastifyInstance } from 'fastify';
 import type { Logger, LoggerOptions } from 'pino';
 import {
   durationFix,
@@ -22,6 +21,7 @@ import {
   type Size,
 } from '../connection/options.js';
 import type { Container, Provider } from '../di/provider.js';
+import type { FastifyInstance } from '../http/adapter.js';
 import type { BootProblem } from '../errors.js';
 import type { Class } from '../metadata/metadata.js';
 import type { ComponentLike, Each, MaybePromise } from '../pipeline/components.js';

@@ -11,6 +11,8 @@ export interface Subscriber {
   deliver(frame: SharedFrame, channel: string, event: string | undefined): void;
   /** Throws where nothing can be joined any more. */
   requireOpen(): void;
+  /** Something that it asked for, and may not be awaiting, has failed. */
+  failed(error: unknown): void;
 }
 
 export interface PublishOptions {
@@ -42,16 +44,23 @@ export class Channels {
       /** How many channels one connection may join. */
       readonly channelsPerConnection: number;
       find(id: string): Subscriber | undefined;
+      /** Told of what fails without a connection that could be told: nobody may be awaiting it. */
+      failed(error: unknown): void;
     },
   ) {}
 
   /**
    * Lets a connection, or the one with this id, receive the channel's publications. Joining twice is joining once.
-   * Rejects with `HALYARD_CHANNEL_NAME`, `HALYARD_CHANNEL_LIMIT`, or `HALYARD_CONNECTION_CLOSED`.
+   * Rejects with `HALYARD_CHANNEL_NAME`, `HALYARD_CHANNEL_LIMIT`, or `HALYARD_CONNECTION_CLOSED`. Like `leave` and
+   * `publish` it may be left unawaited: a failure is logged, and reaches the observers of the connection.
    */
-  async join(connection: Subscriber | string, channel: string): Promise<void> {
+  join(connection: Subscriber | string, channel: string): Promise<void> {
+    const subscriber = this.#find(connection);
+    return this.#observed(this.#join(subscriber, channel), subscriber);
+  }
+
+  async #join(subscriber: Subscriber | undefined, channel: string): Promise<void> {
     checkName(channel);
-    const subscriber = typeof connection === 'string' ? this.options.find(connection) : connection;
     if (!subscriber) throw new HalyardError('CONNECTION_CLOSED');
     subscriber.requireOpen();
     const joined = (subscriber.joined ??= new Set());
@@ -65,7 +74,7 @@ export class Channels {
 
   /** Ends it. Leaving what was not joined does nothing. */
   async leave(connection: Subscriber | string, channel: string): Promise<void> {
-    const subscriber = typeof connection === 'string' ? this.options.find(connection) : connection;
+    const subscriber = this.#find(connection);
     if (subscriber?.joined?.delete(channel)) this.#remove(subscriber, channel);
   }
 
@@ -79,10 +88,15 @@ export class Channels {
   /**
    * Sends a value to all subscribers, the publisher too if it is one. It never arrives before the synchronous part of
    * the caller has ended. Rejects with `HALYARD_CHANNEL_NAME`, `HALYARD_EVENT_RESERVED`, or `HALYARD_SEND_VALUE`.
+   *
+   * @param publisher who is told of a failure
    */
-  async publish(channel: string, value: unknown, options: PublishOptions = {}): Promise<void> {
+  publish(channel: string, value: unknown, options: PublishOptions = {}, publisher?: Subscriber): Promise<void> {
+    return this.#observed(this.#publish(channel, value, options), publisher);
+  }
+
+  async #publish(channel: string, value: unknown, { event, except }: PublishOptions): Promise<void> {
     checkName(channel);
-    const { event, except } = options;
     if (event !== undefined && isReservedEvent(event)) {
       throw new HalyardError('EVENT_RESERVED', { message: `the event name ${JSON.stringify(event)} is reserved` });
     }
@@ -127,6 +141,16 @@ export class Channels {
         if (frame && subscriber.id !== except) subscriber.deliver(frame, publication.channel, publication.event);
       }
     }
+  }
+
+  #find(connection: Subscriber | string): Subscriber | undefined {
+    return typeof connection === 'string' ? this.options.find(connection) : connection;
+  }
+
+  /** A promise that may be left alone. */
+  #observed(promise: Promise<void>, subscriber: Subscriber | undefined): Promise<void> {
+    promise.catch((error: unknown) => (subscriber ?? this.options).failed(error));
+    return promise;
   }
 
   #remove(subscriber: Subscriber, channel: string): void {

@@ -4,7 +4,7 @@ import type { ConnectionData } from '../pipeline/context.js';
 import type { Request } from '../pipeline/request.js';
 import type { Protocol, SharedFrame } from '../protocol/protocol.js';
 import { CleanUp } from './clean-up.js';
-import type { Outbound } from './outbound.js';
+import { nextTurn, type Outbound } from './outbound.js';
 
 /** What a connection asks of the session that keeps it. */
 export interface ConnectionHost {
@@ -25,8 +25,8 @@ export class Connection {
   state: 'connecting' | 'open' | 'closing' | 'closed' = 'connecting';
   /** @internal */
   outbound!: Outbound;
-  /** @internal */
-  host!: ConnectionHost;
+  /** @internal `undefined` before it is open. */
+  host: ConnectionHost | undefined = undefined;
   #cleanUp: CleanUp | undefined = undefined;
 
   constructor(
@@ -81,24 +81,28 @@ export class Connection {
    * too much waits already; after the end it does nothing.
    */
   send(value: unknown): Promise<void> {
-    if (this.state === 'closed') return resolved;
-    if (this.state === 'connecting') return Promise.reject(new HalyardError('CONNECTION_CLOSED'));
+    if (this.state === 'closed') return nextTurn();
+    if (this.state === 'connecting') return this.observed(Promise.reject(new HalyardError('CONNECTION_CLOSED')));
     try {
       const waiting = this.outbound.send(this.protocol.encodeReply(value, undefined));
       return waiting ? this.observed(waiting) : resolved;
     } catch (error) {
-      return this.observed(Promise.reject(error));
+      return this.observed(
+        resolved.then(() => {
+          throw error;
+        }),
+      );
     }
   }
 
   /** Joins a channel: its publications are sent to the client. Joining twice is joining once. */
   join(channel: string): Promise<void> {
-    return this.observed(this.hub.join(this, channel));
+    return this.hub.join(this, channel);
   }
 
   /** Leaves a channel. Leaving what was not joined does nothing. */
   leave(channel: string): Promise<void> {
-    return this.observed(this.hub.leave(this, channel));
+    return this.hub.leave(this, channel);
   }
 
   /** Publishes to a channel; membership is not required. The connection receives it too if it has joined. */
@@ -107,12 +111,12 @@ export class Connection {
     value: unknown,
     options: { except?: Connection | string; event?: string } = {},
   ): Promise<void> {
-    return this.observed(this.hub.publish(channel, value, options));
+    return this.hub.publish(channel, value, options, this);
   }
 
   /** Starts the end: see `CloseWebSocket.close`. */
   close(code = 1000, reason = ''): void {
-    this.host.close(code, reason);
+    this.host?.close(code, reason);
   }
 
   /** @internal A publication of the hub. */
@@ -125,9 +129,15 @@ export class Connection {
     if (this.state === 'closed' || this.state === 'connecting') throw new HalyardError('CONNECTION_CLOSED');
   }
 
+  /** @internal Something that nobody may be awaiting has failed. */
+  failed(error: unknown): void {
+    // Before it is open there is nobody to tell but the caller.
+    this.host?.failed(error);
+  }
+
   /** A promise that may be left alone: its failure reaches observers and the log. */
   private observed(promise: Promise<void>): Promise<void> {
-    promise.catch((error: unknown) => this.host.failed(error));
+    promise.catch((error: unknown) => this.failed(error));
     return promise;
   }
 }

@@ -3,7 +3,7 @@ import { HalyardError } from '../errors.js';
 import type { DropReason } from '../pipeline/components.js';
 import { MessageContext } from '../pipeline/context.js';
 import { diagnostics } from '../pipeline/diagnostics.js';
-import { fail } from '../pipeline/outcome.js';
+import { fail, failUncaught } from '../pipeline/outcome.js';
 import { run } from '../pipeline/run.js';
 import type { Connection } from './connection.js';
 import type { Endpoint, LaneSpec, PathHandle } from './path.js';
@@ -36,7 +36,8 @@ class Lane {
 
 export class Inbound {
   readonly #lanes: Lane[] = [];
-  readonly #running = new Set<MessageContext>();
+  /** What has not settled yet, and the timer that ends the wait for it. */
+  readonly #running = new Map<MessageContext, NodeJS.Timeout | undefined>();
   #waiting = 0;
   /** How many are being handled, the one that is calling us included. */
   #active = 0;
@@ -107,12 +108,18 @@ export class Inbound {
 
   /** Aborts the signals of what runs. */
   abort(reason: Error): void {
-    for (const c of this.#running) c.abort(reason);
+    for (const c of this.#running.keys()) c.abort(reason);
+  }
+
+  /** What still runs is not waited for any more. */
+  forget(): void {
+    for (const timer of this.#running.values()) clearTimeout(timer);
+    this.#running.clear();
   }
 
   /** Ends open streams, which would never end by themselves. */
   endStreams(reason: Error): void {
-    for (const c of this.#running) if (c.streaming) c.abort(reason);
+    for (const c of this.#running.keys()) if (c.streaming) c.abort(reason);
   }
 
   #enter(endpoint: Endpoint, c: MessageContext): void {
@@ -138,7 +145,7 @@ export class Inbound {
       if (c.ref !== undefined) void fail(endpoint.plan, c, new HalyardError('SUPERSEDED'), 'decode', 'superseded');
     }
     const lanes = this.#lanes.indexOf(lane);
-    for (const c of this.#running) if (c.lane === lanes) c.abort(new HalyardError('SUPERSEDED'));
+    for (const c of this.#running.keys()) if (c.lane === lanes) c.abort(new HalyardError('SUPERSEDED'));
   }
 
   /** Runs a message. Where all of it is synchronous, it is over when this returns. */
@@ -154,29 +161,30 @@ export class Inbound {
 
   /** Waits for a message that is not over yet, but not longer than its timeout. */
   #follow(lane: Lane, endpoint: Endpoint, c: MessageContext, pending: Promise<void>): void {
-    c.lane = endpoint.lane;
-    this.#running.add(c);
-    let held = true;
+    const { plan, timeoutMs } = endpoint;
     const release = (): void => {
-      clearTimeout(timer);
-      this.#running.delete(c);
-      if (!held) return;
-      held = false;
+      clearTimeout(this.#running.get(c));
+      if (!this.#running.delete(c)) return;
       lane.running--;
       this.#active--;
       this.#advance(lane);
       this.#settle();
     };
-    const timer =
-      endpoint.timeoutMs === false
-        ? undefined
-        : setTimeout(() => {
-            // What only waits for a slow reader has been handled: it is the reader's time, not the handler's.
-            if (c.answered) return;
-            const error = new HalyardError('TIMEOUT');
-            void Promise.resolve(fail(endpoint.plan, c, error, 'endpoint', 'timeout')).then(release);
-            c.abort(error);
-          }, endpoint.timeoutMs);
+    const arm = (): void => {
+      this.#running.set(c, timeoutMs === false ? undefined : setTimeout(expire, timeoutMs));
+    };
+    const expire = (): void => {
+      // What only waits for a slow reader has been handled: it is the reader's time, not the handler's.
+      if (c.answered) return;
+      const error = new HalyardError('TIMEOUT');
+      const hangsInCatcher = c.settled;
+      const answered = hangsInCatcher ? failUncaught(plan, c, error) : fail(plan, c, error, 'endpoint', 'timeout');
+      if (!hangsInCatcher) arm();
+      void Promise.resolve(answered).then(release);
+      c.abort(error);
+    };
+    c.lane = endpoint.lane;
+    arm();
     void pending.then(release);
   }
 

@@ -137,9 +137,9 @@ export function resolveConnectionOptions(
     maxPayloadBytes: resolve('maxPayload', options.maxPayload, parseSize, defaults.maxPayloadBytes, sizeFix, report),
     maxQueue: resolve('maxQueue', options.maxQueue, positiveInteger, defaults.maxQueue, 'an integer from 1', report),
     slowConsumer: oneOf('slowConsumer', options.slowConsumer, policies, defaults.slowConsumer, report),
-    compression: options.compression ?? defaults.compression,
-    protocols: options.protocols ?? defaults.protocols,
-    origins: options.origins ?? defaults.origins,
+    compression: oneOf('compression', options.compression, [true, false], defaults.compression, report),
+    protocols: resolve('protocols', options.protocols, parseProtocols, defaults.protocols, protocolsFix, report),
+    origins: resolve('origins', options.origins, parseOrigins, defaults.origins, originsFix, report),
     refuse: oneOf('refuse', options.refuse, ['http', 'close'], defaults.refuse, report),
     closeTimeoutMs: duration('closeTimeout', defaults.closeTimeoutMs),
   };
@@ -156,6 +156,18 @@ export function resolveRateLimit(limit: RateLimit, report: ReportOption): Resolv
   };
 }
 
+function parseProtocols(value: unknown): readonly string[] | undefined {
+  return Array.isArray(value) && value.every((name) => typeof name === 'string') ? value : undefined;
+}
+
+function parseOrigins(value: unknown): Origins | undefined {
+  const isEntry = (entry: unknown): boolean => typeof entry === 'string' || entry instanceof RegExp;
+  const valid = Array.isArray(value) ? value.every(isEntry) : typeof value === 'function';
+  return valid || value === 'same-host' || value === '*' ? (value as Origins) : undefined;
+}
+
+const protocolsFix = "a list of names: ['chat.v1']";
+const originsFix = "'same-host', '*', a list such as ['https://example.org'], or a function";
 export const durationFix = "milliseconds, or '250ms', '25s', '5m'";
 export const sizeFix = "bytes, or '64kb', '1mb'";
 

@@ -19,6 +19,8 @@ interface Waiting {
 export interface OutboundListener {
   /** Publications were dropped. */
   droppedPublication(channel: string, count: number): void;
+  /** A frame came too late: the connection is closing, or gone. */
+  lost(): void;
   /** The reader is hopeless: the connection is to be closed 1013. */
   overflowed(): void;
 }
@@ -49,14 +51,16 @@ export class Outbound {
 
   /** Sends a reply, an error or a direct value. A promise: the reader is slow, and it resolves when it caught up. */
   send(data: FrameData): Promise<void> | undefined {
-    if (this.#closed) return undefined;
+    if (this.#closed) return this.#lose();
     if (this.#queue.length === 0 && this.transport.bufferedBytes < congestedBytes) {
-      this.transport.send(data);
-      return undefined;
+      return this.transport.send(data) ? undefined : this.#lose();
     }
     if (this.#queuedBytes > this.limitBytes * directFactor) {
       this.listener.overflowed();
-      return Promise.reject(new HalyardError('SEND_OVERFLOW'));
+      const refused = Promise.reject(new HalyardError('SEND_OVERFLOW'));
+      // Not every frame is awaited, and the close says it as well.
+      refused.catch(ignore);
+      return refused;
     }
     this.#push({ frame: data, bytes: byteLength(data), publication: undefined });
     return this.#untilDrained();
@@ -66,7 +70,7 @@ export class Outbound {
   publish(frame: SharedFrame, channel: string, event: string | undefined): void {
     if (this.#closed) return;
     if (this.#queue.length === 0 && this.#dropped === undefined && this.transport.bufferedBytes < congestedBytes) {
-      this.transport.sendShared(frame);
+      if (!this.transport.sendShared(frame)) this.listener.lost();
       return;
     }
     const bytes = frame.framed?.byteLength ?? byteLength(frame.data);
@@ -109,6 +113,12 @@ export class Outbound {
     return left;
   }
 
+  /** Who sends in a loop is held until the connection has ended, and then for a turn: it must not keep out all others. */
+  #lose(): Promise<void> {
+    this.listener.lost();
+    return this.#closed ? nextTurn() : this.#untilDrained();
+  }
+
   #untilDrained(): Promise<void> {
     return new Promise((resolve) => this.#waiters.push(resolve));
   }
@@ -137,25 +147,28 @@ export class Outbound {
   }
 
   #transmit(frame: FrameData | SharedFrame): void {
-    if (typeof frame === 'string' || frame instanceof Uint8Array) this.transport.send(frame);
-    else this.transport.sendShared(frame);
+    const isData = typeof frame === 'string' || frame instanceof Uint8Array;
+    const sent = isData ? this.transport.send(frame) : this.transport.sendShared(frame);
+    if (!sent) this.listener.lost();
   }
 
   /** Drops older publications until the new one fits: for `conflate` first those that it replaces. */
   #makeRoom(bytes: number, key: string): boolean {
     if (this.policy === 'disconnect') return false;
-    const kept: Waiting[] = [];
+    if (this.policy === 'conflate') {
+      const replaces = ({ publication }: Waiting): boolean => publication?.key === key;
+      for (const waiting of this.#queue) if (replaces(waiting)) this.#drop(waiting, true);
+      this.#queue = this.#queue.filter((waiting) => !replaces(waiting));
+    }
     const fits = (): boolean => this.bufferedBytes + bytes <= this.limitBytes;
-    for (const waiting of this.#queue) {
-      const replaced = this.policy === 'conflate' && waiting.publication?.key === key;
-      if (replaced) this.#drop(waiting, true);
+    const kept: Waiting[] = [];
+    let at = 0;
+    for (; at < this.#queue.length && !fits(); at++) {
+      const waiting = this.#queue[at]!;
+      if (waiting.publication) this.#drop(waiting, true);
       else kept.push(waiting);
     }
-    this.#queue = [];
-    for (const waiting of kept) {
-      if (!fits() && waiting.publication) this.#drop(waiting, true);
-      else this.#queue.push(waiting);
-    }
+    this.#queue.splice(0, at, ...kept);
     return fits() || this.#queue.length === 0;
   }
 
@@ -173,6 +186,15 @@ export class Outbound {
     for (const [channel, count] of this.#dropped) this.transport.send(this.protocol.encodeDropped(channel, count));
     this.#dropped = undefined;
   }
+}
+
+/** Behind what the event loop has to do anyway. */
+export function nextTurn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
+}
+
+function ignore(): void {
+  // Whoever awaits it is told.
 }
 
 function byteLength(data: FrameData): number {

@@ -1,5 +1,5 @@
 /** Sends what endpoints return, and what went wrong, over the connection. */
-import { payloadOf, statusOf } from '../errors.js';
+import { HalyardError, payloadOf, statusOf } from '../errors.js';
 import { DROP, isThenable, type Answer, type CloseWith } from '../pipeline/components.js';
 import type { ConnectContext, Context, MessageContext } from '../pipeline/context.js';
 import type { PostChain, Responder } from '../pipeline/plan.js';
@@ -27,20 +27,25 @@ export class ConnectionResponder implements Responder<Replying> {
     }
     if (isStream(value)) return this.#stream(c, value, post);
     const posted = post(c, value);
-    return isThenable(posted) ? posted.then((result) => this.#reply(c, result)) : this.#reply(c, posted);
+    // What a `post` gives after its message was answered by a timeout is late.
+    return isThenable(posted)
+      ? posted.then((result) => (c.settled ? undefined : this.#reply(c, result)))
+      : this.#reply(c, posted);
   }
 
   fail(c: Replying, error: unknown): Waiting {
     const session = c.connection.host as Session;
     if (statusOf(error) >= 500) session.runErrorHooks(error);
     if (c.kind === 'connect') return session.refuse(error);
-    c.answered = true;
+    if (c.answered) return this.#drop(c, 'late');
     const payload = payloadOf(error, this.services.exposeErrors);
     const waiting = c.connection.outbound.send(c.connection.protocol.encodeError(payload, c.ref));
+    c.answered = true;
     return c.streaming && c.ref !== undefined ? this.#end(c, c.ref) : waiting;
   }
 
   answer(c: Replying, answer: Answer, error: unknown): Waiting {
+    if (c.answered) return this.#drop(c, 'late');
     const waiting = this.#reply(c, answer.value);
     // An answered error does not make a connect succeed.
     if (c.kind === 'connect') (c.connection.host as Session).refuse(error);
@@ -48,6 +53,7 @@ export class ConnectionResponder implements Responder<Replying> {
   }
 
   close(c: Replying, close: CloseWith): Waiting {
+    if (c.answered) return this.#drop(c, 'late');
     c.connection.close(close.code, close.reason);
   }
 
@@ -73,7 +79,13 @@ export class ConnectionResponder implements Responder<Replying> {
   }
 
   #finish(c: Replying, value: unknown): Waiting {
+    const waiting = this.#last(c, value);
+    // Not before it is out: a value that cannot be encoded is answered as an error.
     c.answered = true;
+    return waiting;
+  }
+
+  #last(c: Replying, value: unknown): Waiting {
     const ref = refOf(c);
     if (ref === undefined) return value === undefined ? undefined : this.#value(c, value);
     if (c.streaming) {
@@ -119,17 +131,20 @@ export class ConnectionResponder implements Responder<Replying> {
       stop();
     };
     const pump = async (): Promise<void> => {
-      for (;;) {
+      while (!stopped) {
         const { done, value } = (await iterator.next()) as IteratorResult<unknown>;
         if (stopped || done === true) break;
-        const waiting = this.#value(c, await post(c, await value));
+        const posted = await post(c, await value);
+        const waiting = stopped ? undefined : this.#value(c, posted);
         if (waiting !== undefined) await waiting;
       }
     };
+    if (c.connection.state === 'closed') c.abort(new HalyardError('CONNECTION_CLOSED'));
     return Promise.race([pump(), aborted]).then(
       () => {
         stopped = true;
-        return this.#finish(c, undefined);
+        // A timeout has sent the end behind its error.
+        return c.settled ? undefined : this.#finish(c, undefined);
       },
       (error: unknown) => {
         if (stopped) return;

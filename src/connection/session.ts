@@ -3,7 +3,7 @@ import { closeCodeOf, HalyardError, payloadOf } from '../errors.js';
 import { CloseInfo, type DropReason, type Stage } from '../pipeline/components.js';
 import { ConnectContext, DisconnectContext, type Context } from '../pipeline/context.js';
 import { diagnostics } from '../pipeline/diagnostics.js';
-import { fail } from '../pipeline/outcome.js';
+import { fail, failUncaught } from '../pipeline/outcome.js';
 import type { Plan } from '../pipeline/plan.js';
 import { run } from '../pipeline/run.js';
 import { checkCloseCode, cutReason } from './close-code.js';
@@ -26,8 +26,11 @@ export class Session implements TransportListener, ConnectionHost, InboundHost, 
   readonly #outbound: Outbound;
   #heartbeat: NodeJS.Timeout | undefined = undefined;
   #awaitingPong = false;
+  /** What had been received when a pong was found missing. */
+  #dryAtBytes: number | undefined = undefined;
   #pauseTimer: NodeJS.Timeout | undefined = undefined;
   #closeTimer: NodeJS.Timeout | undefined = undefined;
+  #connectTimer: NodeJS.Timeout | undefined = undefined;
   /** The connect stage that runs now. */
   #connect: ConnectContext | undefined = undefined;
   #connecting = true;
@@ -37,6 +40,7 @@ export class Session implements TransportListener, ConnectionHost, InboundHost, 
   /** How it ended, once the socket has. */
   #closed: CloseInfo | undefined = undefined;
   #finishing = false;
+  #terminated = false;
   #resolveEnded!: () => void;
 
   constructor(
@@ -85,7 +89,7 @@ export class Session implements TransportListener, ConnectionHost, InboundHost, 
     if (closeCode === undefined || this.connection.state === 'closed') return;
     // The transport has sent this code; a peer that broke the framing is not waited for.
     this.connection.state = 'closing';
-    this.#closing = new CloseInfo(closeCode, '', false);
+    if (!this.#closeFrameSent) this.#closing = new CloseInfo(closeCode, '', false);
     this.#closeFrameSent = true;
     clearTimeout(this.#closeTimer);
     this.#closeTimer = setTimeout(() => this.transport.terminate(), graceMs);
@@ -109,10 +113,8 @@ export class Session implements TransportListener, ConnectionHost, InboundHost, 
     if (wasClean && ours === undefined) this.inbound.endStreams(gone);
     else this.#abandon(gone);
     this.#connect?.abort(gone);
-    this.#closeTimer = setTimeout(() => {
-      this.#abandon(gone);
-      this.#finish();
-    }, this.path.current.options.closeTimeoutMs);
+    if (this.#terminated) return this.#giveUp();
+    this.#closeTimer = setTimeout(() => this.#giveUp(), this.path.current.options.closeTimeoutMs);
     this.inbound.whenIdle(() => this.#finish());
   }
 
@@ -147,9 +149,11 @@ export class Session implements TransportListener, ConnectionHost, InboundHost, 
     this.#closeTimer = setTimeout(() => this.transport.terminate(), graceMs);
   }
 
-  /** Ends the socket at once: the app has no more time. */
+  /** Ends the socket at once, and waits for no handler: the app has no more time. */
   terminate(): void {
-    if (this.connection.state === 'open') this.connection.state = 'closing';
+    this.#terminated = true;
+    if (this.#closed !== undefined) return this.#giveUp();
+    this.connection.state = 'closing';
     this.#sendClose();
     this.transport.terminate();
   }
@@ -157,6 +161,8 @@ export class Session implements TransportListener, ConnectionHost, InboundHost, 
   pause(): void {
     if (this.#pauseTimer !== undefined || this.connection.state !== 'open') return;
     this.transport.pause();
+    // The pong of a ping that is under way may not be read any more.
+    this.#awaitingPong = false;
     this.#pauseTimer = setTimeout(
       () => this.closeNow(1013, 'messages are handled too slowly'),
       this.services.maxPauseMs,
@@ -172,13 +178,15 @@ export class Session implements TransportListener, ConnectionHost, InboundHost, 
   }
 
   dropped(reason: DropReason, amount: number, c: Context = this.upgrade): void {
-    count(this.services.metrics.drops, reason, amount);
     this.path.current.observers.dropped(c, reason, amount);
   }
 
   droppedPublication(channel: string, amount: number): void {
-    count(this.services.metrics.drops, 'slow', amount);
     this.path.current.observers.dropped(this.upgrade, 'slow', amount, channel);
+  }
+
+  lost(): void {
+    this.dropped('gone', 1);
   }
 
   /** A failure that no message carries. */
@@ -201,11 +209,15 @@ export class Session implements TransportListener, ConnectionHost, InboundHost, 
     const { pingMs } = this.path.current.options;
     if (this.connection.state === 'closed' || pingMs === false) return;
     if (this.#awaitingPong) {
-      this.#closing ??= new CloseInfo(1006, 'ping timeout', false);
-      this.connection.state = 'closing';
-      this.transport.terminate();
+      const { receivedBytes } = this.transport;
+      // A process that was busy has not read yet what the client sent in time, and a pong may stand behind messages:
+      // only of a client that is read dry without one it can be said that there was none.
+      if (receivedBytes === this.#dryAtBytes) return this.#losePeer();
+      this.#dryAtBytes = receivedBytes;
+      setImmediate(beat, this);
       return;
     }
+    this.#dryAtBytes = undefined;
     this.#awaitingPong = this.#pauseTimer === undefined;
     this.transport.ping();
     this.#heartbeat = setTimeout(beat, pingMs, this);
@@ -232,12 +244,18 @@ export class Session implements TransportListener, ConnectionHost, InboundHost, 
     pending: Promise<void>,
     next: number,
   ): Promise<void> {
-    await within(this.path.current.connectTimeoutMs, pending, () => {
+    const { connectTimeoutMs } = this.path.current;
+    const armed = (timer: NodeJS.Timeout): unknown => (this.#connectTimer = timer);
+    const late = (): void | Promise<void> => {
       const error = new HalyardError('TIMEOUT');
-      const answered = fail(plan, c, error, 'connect', 'timeout');
+      const answer = (): void | Promise<void> => failUncaught(plan, c, error);
+      // A catcher that hangs as well has had its time.
+      if (c.settled) return answer();
+      const caught = fail(plan, c, error, 'connect', 'timeout');
       c.abort(error);
-      return answered;
-    });
+      return caught && within(connectTimeoutMs, caught, answer, armed);
+    };
+    await within(connectTimeoutMs, pending, late, armed);
     await this.#runConnect(next);
   }
 
@@ -258,6 +276,21 @@ export class Session implements TransportListener, ConnectionHost, InboundHost, 
     this.transport.resume();
   }
 
+  #losePeer(): void {
+    this.#closing ??= new CloseInfo(1006, 'ping timeout', false);
+    this.connection.state = 'closing';
+    this.transport.terminate();
+  }
+
+  /** The end has waited long enough for what still runs. */
+  #giveUp(): void {
+    this.#abandon(new HalyardError('CONNECTION_CLOSED'));
+    clearTimeout(this.#connectTimer);
+    this.inbound.forget();
+    this.#connecting = false;
+    this.#finish();
+  }
+
   #abandon(reason: Error): void {
     const dropped = this.inbound.abandon(reason);
     if (dropped > 0) this.dropped('gone', dropped);
@@ -272,7 +305,7 @@ export class Session implements TransportListener, ConnectionHost, InboundHost, 
 
   #finish(): void {
     if (this.#finishing || this.#closed === undefined) return;
-    // `@OnDisconnect` never overtakes `@OnConnect`; a connect stage that hangs is cut off by its own timeout.
+    // `@OnDisconnect` never overtakes `@OnConnect`, unless that hangs.
     if (this.#connecting && this.#connect !== undefined && !this.#connect.settled) return;
     this.#finishing = true;
     clearTimeout(this.#closeTimer);
@@ -296,7 +329,10 @@ export class Session implements TransportListener, ConnectionHost, InboundHost, 
       const cleaned = this.connection.cleanUp.run(failed);
       await within(options.closeTimeoutMs, cleaned, () => failed(new HalyardError('TIMEOUT')));
     }
-    if (this.disposeScope) await this.disposeScope().catch(failed);
+    if (this.disposeScope) {
+      const disposed = this.disposeScope().catch(failed);
+      await within(options.closeTimeoutMs, disposed, () => failed(new HalyardError('TIMEOUT')));
+    }
     observers.closed(this.upgrade, info);
     if (diagnostics.close.hasSubscribers) diagnostics.close.publish({ connection: this.connection, info });
     this.#resolveEnded();
@@ -311,12 +347,22 @@ function beat(session: Session): void {
   session.beat();
 }
 
-/** Waits for a promise that never rejects, but not for ever: then `late` is called, and waited for instead. */
-async function within(ms: number | false, pending: Promise<void>, late: () => void | PromiseLike<void>): Promise<void> {
+/**
+ * Waits for a promise that never rejects, but not for ever: then `late` is called, and waited for instead.
+ *
+ * @param armed is given the timer: once it is cleared the wait has no end but the promise's
+ */
+async function within(
+  ms: number | false,
+  pending: Promise<void>,
+  late: () => void | PromiseLike<void>,
+  armed?: (timer: NodeJS.Timeout) => void,
+): Promise<void> {
   if (ms === false) return pending;
   let timer: NodeJS.Timeout | undefined;
   const timeout = new Promise<boolean>((resolve) => {
     timer = setTimeout(resolve, ms, true);
+    armed?.(timer);
   });
   const timedOut = await Promise.race([pending.then(() => false), timeout]);
   clearTimeout(timer);

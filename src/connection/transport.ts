@@ -10,8 +10,11 @@ import type { FrameData, SharedFrame } from '../protocol/protocol.js';
 export interface Transport {
   /** Bytes handed over and not yet taken by the operating system. */
   readonly bufferedBytes: number;
-  send(data: FrameData): void;
-  sendShared(frame: SharedFrame): void;
+  /** Bytes that the peer has sent so far. */
+  readonly receivedBytes: number;
+  /** @returns false: a close frame was sent or received, nothing more can reach the peer */
+  send(data: FrameData): boolean;
+  sendShared(frame: SharedFrame): boolean;
   ping(): void;
   /** Sends a close frame behind what was sent before. The code is valid, the reason at most 123 bytes. */
   close(code: number, reason: string): void;

@@ -16,6 +16,9 @@ export interface HttpAdapterOptions extends ServerOptions {
   isDraining(): boolean;
 }
 
+/** Fastify's own type, for those who are not to know Fastify. */
+export type { FastifyInstance } from 'fastify';
+
 /** Hands a request back to the server that it came from. */
 export type Next = (error?: unknown) => void;
 

@@ -116,15 +116,16 @@ export class Exchange {
     this.reply.raw.destroy();
   }
 
-  /** Ends with the response. `stream.finished` would wait for a `close` that `fastify.inject` does not emit. */
+  /** Ends with the response. Not `stream.finished`: it waits for a `close` that `fastify.inject` does not emit. */
   #watch(response: ServerResponse): void {
-    const end = (): void => {
-      response.off('finish', end).off('close', end);
-      void this.#end();
+    let ended = false;
+    const end = (wasClean: boolean): void => {
+      if (!ended) void this.#end(wasClean);
+      ended = true;
     };
-    response.on('finish', end).on('close', end);
+    response.on('finish', () => end(true)).on('close', () => end(false));
     // Gone while the app was made ready.
-    if (response.destroyed) queueMicrotask(end);
+    if (response.destroyed) queueMicrotask(() => end(false));
   }
 
   async #admit(): Promise<boolean> {
@@ -157,12 +158,12 @@ export class Exchange {
     this.#plan = undefined;
   }
 
-  async #end(): Promise<void> {
+  async #end(wasClean: boolean): Promise<void> {
     const { c } = this;
     const { observers } = this.endpoint;
     const { raw } = this.reply;
-    const info = new CloseInfo(raw.headersSent ? raw.statusCode : clientClosedRequest, '', raw.writableFinished);
-    if (!info.wasClean) this.#abandon();
+    const info = new CloseInfo(raw.headersSent ? raw.statusCode : clientClosedRequest, '', wasClean);
+    if (!wasClean) this.#abandon();
     // One that nobody has read, as the user's `onSend` hook has put something else in its place.
     this.stream?.destroy();
     const failed = (error: unknown): void => observers.failed(error, c, 'cleanup');

@@ -33,7 +33,7 @@ abstract class BaseContext {
   // Not `#private`: a message makes one of these, and those would be initialised apart.
   private stateObject: Record<string, unknown> | undefined = undefined;
   private aborter: AbortController | undefined = undefined;
-  private abortReason: unknown = undefined;
+  abortReason: unknown = undefined;
 
   abstract readonly kind: 'http' | 'upgrade' | 'connect' | 'message' | 'disconnect';
   /** Unique; a message is `<connection>.<n>`. */
@@ -69,6 +69,12 @@ abstract class BaseContext {
       if (this.abortReason !== undefined) this.aborter.abort(this.abortReason);
     }
     return this.aborter.signal;
+  }
+
+  /** @internal Whether an error is no more than what the aborted signal made of the work that it was given to. */
+  isAbortedBy(error: unknown): boolean {
+    if (this.abortReason === undefined) return false;
+    return error === this.abortReason || (error as { name?: unknown } | null | undefined)?.name === 'AbortError';
   }
 
   /** @internal */

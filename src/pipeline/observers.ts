@@ -12,6 +12,8 @@ export class Observers {
   constructor(
     private readonly list: readonly Observer[],
     private readonly logger: Logger,
+    /** What was dropped, counted by reason. */
+    private readonly drops: Record<string, number>,
   ) {
     this.watchHandled = list.some((observer) => observer.handled !== undefined);
   }
@@ -25,6 +27,7 @@ export class Observers {
   }
 
   dropped(c: Context, reason: DropReason, count = 1, channel?: string): void {
+    this.drops[reason] = (this.drops[reason] ?? 0) + count;
     const dropped: Dropped = channel === undefined ? { reason, count } : { reason, count, channel };
     if (diagnostics.drop.hasSubscribers) diagnostics.drop.publish({ context: c, dropped });
     for (const observer of this.list) this.#tell(observer, 'dropped', () => observer.dropped?.(c, dropped));
@@ -33,7 +36,8 @@ export class Observers {
   /** Logs what is the server's fault, with its stack; what is the client's only for debugging. */
   failed(error: unknown, c: Context, stage: Stage): void {
     const fields = { err: error, id: c.id, stage, handler: c.route.handler };
-    if (statusOf(error) >= 500) this.logger.error(fields, 'a handler or component failed');
+    // That a client goes without a word, or breaks the framing, is nothing that the server could mend.
+    if (stage !== 'socket' && statusOf(error) >= 500) this.logger.error(fields, 'a handler or component failed');
     else this.logger.debug(fields, 'refused');
     if (diagnostics.error.hasSubscribers) diagnostics.error.publish({ error, context: c, stage });
     for (const observer of this.list) this.#tell(observer, 'failed', () => observer.failed?.(error, c, stage));
@@ -54,6 +58,6 @@ export class Observers {
   }
 
   #complain(observer: Observer, method: string, error: unknown): void {
-    this.logger.error({ err: error, observer: observer.constructor.name, method }, 'an observer failed');
+    this.logger.error({ err: error, observer: observer.constructor?.name, method }, 'an observer failed');
   }
 }

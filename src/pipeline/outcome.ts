@@ -1,5 +1,6 @@
 /** How a plan ends: errors and who answers them, and who is told. */
-import { Answer, CloseWith, type Outcome, type Stage } from './components.js';
+import { HalyardError } from '../errors.js';
+import { Answer, CloseWith, isThenable, type Outcome, type Stage } from './components.js';
 import type { Context } from './context.js';
 import type { Plan } from './plan.js';
 
@@ -14,14 +15,34 @@ export function fail<C extends Context>(
   c.settled = true;
   plan.observers.failed(error, c, stage);
   if (plan.watched) conclude(plan, c, status, error);
-  if (plan.catchers.length > 0) return consult(plan, c, error);
+  return plan.catchers.length > 0 ? consult(plan, c, error) : failUncaught(plan, c, error);
+}
+
+/** Gives an error to the responder. An error that cannot be sent, for its details say, is still owed an answer. */
+export function failUncaught<C extends Context>(plan: Plan<C>, c: C, error: unknown): void | Promise<void> {
   try {
     const pending = plan.responder.fail(c, error);
     return pending && settled(plan, c, pending);
   } catch (failure) {
     plan.observers.failed(failure, c, 'send');
+    if (!(error instanceof HalyardError)) return failUncaught(plan, c, new HalyardError('INTERNAL'));
   }
   return undefined;
+}
+
+/** What comes of a run after it was answered in another way, by a timeout say: the client does not get it. */
+export function comeLate<C extends Context>(plan: Plan<C>, c: C, error: unknown, stage: Stage): void {
+  plan.observers.dropped(c, 'late');
+  if (error !== undefined && !c.isAbortedBy(error)) plan.observers.failed(error, c, stage);
+}
+
+/** The endpoint has given up because its signal was aborted: that is no failure of its own. */
+export function giveUp<C extends Context>(plan: Plan<C>, c: C, stage: Stage): void | Promise<void> {
+  const reason = c.abortReason;
+  const superseded = reason instanceof HalyardError && reason.wireCode === 'SUPERSEDED';
+  if (superseded && c.kind === 'message' && c.ref !== undefined) return fail(plan, c, reason, stage, 'superseded');
+  c.settled = true;
+  if (plan.watched) conclude(plan, c, superseded ? 'superseded' : 'gone', undefined);
 }
 
 async function consult<C extends Context>(plan: Plan<C>, c: C, error: unknown): Promise<void> {
@@ -44,11 +65,7 @@ async function consult<C extends Context>(plan: Plan<C>, c: C, error: unknown): 
   } catch (failure) {
     // A catcher's answer that cannot be sent is a failure of its own, and still an answer is owed.
     plan.observers.failed(failure, c, 'catcher');
-    await settled(
-      plan,
-      c,
-      Promise.resolve(failure).then((error) => plan.responder.fail(c, error)),
-    );
+    await failUncaught(plan, c, failure);
   }
 }
 
@@ -64,11 +81,14 @@ async function settled<C extends Context>(plan: Plan<C>, c: C, pending: PromiseL
 export function conclude<C extends Context>(plan: Plan<C>, c: C, status: Outcome['status'], error: unknown): void {
   const durationMs = performance.now() - c.startedAt;
   const outcome: Outcome = error === undefined ? { status, durationMs } : { status, error, durationMs };
+  const failed = (failure: unknown): void => plan.observers.failed(failure, c, 'post');
   for (let i = c.entered - 1; i >= 0; i--) {
     try {
-      plan.interceptors[i]!(c).done?.(c, outcome);
+      const done: unknown = plan.interceptors[i]!(c).done?.(c, outcome);
+      // Synchronous by contract; one that is not must still not end the process.
+      if (isThenable(done)) done.then(undefined, failed);
     } catch (failure) {
-      plan.observers.failed(failure, c, 'post');
+      failed(failure);
     }
   }
   plan.observers.handled(c, outcome);

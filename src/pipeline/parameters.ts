@@ -80,10 +80,10 @@ export function describeParameters(query: ParameterQuery): ParameterSpec[] {
   return specs;
 }
 
-function checkPipe({ report }: ParameterQuery, index: number, pipe: unknown): void {
+function checkPipe(query: ParameterQuery, index: number, pipe: unknown): void {
   const shape: unknown = typeof pipe === 'function' ? pipe.prototype : pipe;
   if (typeof (shape as Partial<Pipe> | null | undefined)?.transform === 'function') return;
-  report(
+  query.report(
     'HALYARD_BOOT_COMPONENT',
     index,
     `${nameOf(pipe)} is no pipe: it has no method transform`,

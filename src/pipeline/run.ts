@@ -5,7 +5,7 @@
 import { HalyardError, HttpError } from '../errors.js';
 import { Answer, DROP, isThenable, Refusal, type Guard, type Interceptor, type Middleware } from './components.js';
 import type { Context } from './context.js';
-import { conclude, fail } from './outcome.js';
+import { comeLate, conclude, fail, giveUp } from './outcome.js';
 import type { Plan, PostChain, Resolve, Responder, Step } from './plan.js';
 
 /**
@@ -40,13 +40,14 @@ async function resume<C extends Context>(
   try {
     next = await pending;
   } catch (error) {
-    if (c.settled) return;
-    await fail(plan, c, error, c.streaming ? 'stream' : plan.stages[at]!);
+    const stage = c.streaming ? 'stream' : plan.stages[at]!;
+    if (c.settled) return comeLate(plan, c, error, stage);
+    await (c.isAbortedBy(error) ? giveUp(plan, c, stage) : fail(plan, c, error, stage));
     return;
   }
   // Answered in the meantime, by a timeout or a newer message: what comes now is late.
   if (c.settled) {
-    if (c.result !== undefined) plan.observers.dropped(c, 'late');
+    if (c.result !== undefined && !c.streaming) comeLate(plan, c, undefined, plan.stages[at]!);
     return;
   }
   await run(plan, c, typeof next === 'number' ? next : at + 1);

@@ -10,7 +10,8 @@ export function isOriginAllowed(origins: Origins, request: Request, production: 
   if (typeof origins === 'function') return origins(origin, request);
   if (origin === undefined || origins === '*') return true;
   if (origins === 'same-host') return isSameHost(origin, request, production);
-  return origins.some((allowed) => (typeof allowed === 'string' ? allowed === origin : allowed.test(origin)));
+  // `search` starts at the front also where the expression is global, and keeps its place.
+  return origins.some((allowed) => (typeof allowed === 'string' ? allowed === origin : origin.search(allowed) !== -1));
 }
 
 /** The scheme is ignored: behind a proxy that ends TLS it differs. */

@@ -1,5 +1,6 @@
 import { STATUS_CODES } from 'node:http';
 import type { Duplex } from 'node:stream';
+import { checkCloseCode } from '../connection/close-code.js';
 import { HalyardError, HttpError, payloadOf, statusOf } from '../errors.js';
 import { Answer, CloseWith } from '../pipeline/components.js';
 import type { Context, UpgradeContext } from '../pipeline/context.js';
@@ -45,6 +46,7 @@ export class RefusalNotes implements Responder<UpgradeContext> {
   }
 
   close(c: UpgradeContext, close: CloseWith, error: unknown): void {
+    checkCloseCode(close.code);
     const body = payloadOf(error, this.exposeErrors);
     this.#notes.set(c, { status: statusOf(error), code: body.code, body, headers: [], close });
   }

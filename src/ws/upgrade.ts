@@ -11,7 +11,7 @@ import { cutReason } from '../connection/close-code.js';
 import { HalyardError } from '../errors.js';
 import { CloseInfo, type Stage } from '../pipeline/components.js';
 import { UpgradeContext } from '../pipeline/context.js';
-import { fail } from '../pipeline/outcome.js';
+import { fail, failUncaught } from '../pipeline/outcome.js';
 import { run } from '../pipeline/run.js';
 import { Reply } from '../pipeline/reply.js';
 import { Request } from '../pipeline/request.js';
@@ -57,6 +57,8 @@ interface Handshake {
   readonly connection: Connection;
   readonly scope: OpenedScope | undefined;
   head: Buffer;
+  /** Ends what waits for it to be decided. */
+  stop: () => void;
   seat: Seat | undefined;
   over: boolean;
 }
@@ -106,6 +108,7 @@ export class UpgradeServer {
       connection,
       scope,
       head,
+      stop: ignore,
       seat: undefined,
       over: false,
     };
@@ -170,41 +173,45 @@ export class UpgradeServer {
       earlyBytes += chunk.length;
       if (earlyBytes > maxEarlyBytes) socket.destroy();
     };
-    const timer = setTimeout(() => {
+    const expire = (): void => {
       const error = new HalyardError('HANDSHAKE_TIMEOUT');
-      void Promise.resolve(fail(path.admission, c, error, 'upgrade', 'timeout')).then(decide);
+      const hangsInCatcher = c.settled;
+      const failed = hangsInCatcher
+        ? failUncaught(path.admission, c, error)
+        : fail(path.admission, c, error, 'upgrade', 'timeout');
+      if (!hangsInCatcher) timer = setTimeout(expire, this.options.handshakeMs);
+      void Promise.resolve(failed).then(() => this.#decide(handshake));
       c.abort(error);
-    }, this.options.handshakeMs);
-    const stop = (): void => {
-      clearTimeout(timer);
-      socket.off('data', onData).off('end', gone).off('close', gone);
     };
+    let timer = setTimeout(expire, this.options.handshakeMs);
     const gone = (): void => {
-      stop();
+      this.#close(handshake);
       this.#lose(handshake);
     };
-    const decide = (): void => {
-      stop();
+    handshake.stop = () => {
+      clearTimeout(timer);
+      socket.off('data', onData).off('end', gone).off('close', gone);
       handshake.head = Buffer.concat(early);
-      this.#decide(handshake);
     };
     // Reading is the only way to learn that the client has gone.
     socket.on('data', onData).on('end', gone).on('close', gone);
-    void admission.then(decide);
+    void admission.then(() => this.#decide(handshake));
   }
 
   #decide(handshake: Handshake): void {
-    if (handshake.over) return;
-    const refused = this.options.notes.of(handshake.c);
+    const { c, over } = handshake;
+    if (over) return;
+    const refused = this.options.notes.of(c);
     if (refused) this.#refuse(handshake, refused);
-    else this.#accept(handshake);
+    // Settled and nothing noted: it has failed, and a catcher is at work. A guard that says yes now says it too late.
+    else if (!c.settled) this.#accept(handshake);
   }
 
   #accept(handshake: Handshake): void {
     const { connection, handle, socket, c, scope, seat } = handshake;
+    this.#close(handshake);
     const ws = this.#upgrade(handshake);
     if (!ws) return this.#lose(handshake);
-    this.#close(handshake);
     count(this.options.services.metrics.handshakes, 'accepted');
     const transport = new WsTransport(ws, socket, ws.extensions !== '');
     const disposeScope = scope && (() => scope.dispose());
@@ -223,6 +230,7 @@ export class UpgradeServer {
   /** Answers a client that does not get in: over HTTP, or where the path says so by a close that browsers can read. */
   #refuse(handshake: Handshake, refused: Refused): void {
     const { path, c, socket } = handshake;
+    this.#close(handshake);
     const byClose = (path.options.refuse === 'close' || refused.close !== undefined) && isHandshakeSound(refused);
     const ws = byClose ? this.#upgrade(handshake) : undefined;
     if (ws) {
@@ -231,16 +239,13 @@ export class UpgradeServer {
     } else {
       writeRefusal(socket, refused, c.reply.headers);
     }
-    this.#close(handshake);
     count(this.options.services.metrics.handshakes, refused.code);
     this.#dispose(handshake, new CloseInfo(refused.status, refused.code, true));
   }
 
   /** The client went away before it was answered. */
   #lose(handshake: Handshake): void {
-    if (handshake.over) return;
     const { c, socket } = handshake;
-    this.#close(handshake);
     count(this.options.services.metrics.handshakes, 'gone');
     c.settled = true;
     c.abort(new HalyardError('CONNECTION_CLOSED'));
@@ -249,6 +254,7 @@ export class UpgradeServer {
   }
 
   #close(handshake: Handshake): void {
+    handshake.stop();
     handshake.over = true;
     this.#handshakes.delete(handshake);
   }
@@ -271,7 +277,7 @@ export class UpgradeServer {
   }
 
   #serverFor({ options }: WebSocketPath): WebSocketServer {
-    const key = `${options.maxPayloadBytes} ${options.compression}`;
+    const key = `${options.maxPayloadBytes} ${options.compression} ${options.closeTimeoutMs}`;
     const existing = this.#servers.get(key);
     if (existing) return existing;
     const server = new WebSocketServer({
@@ -282,8 +288,8 @@ export class UpgradeServer {
       maxBufferedChunks: 4096,
       maxPendingAutoPongs: 60,
       perMessageDeflate: options.compression ? { threshold: 1024 } : false,
-      // The session ends sockets on its own, shorter terms.
-      closeTimeout: 2 ** 31 - 1,
+      // Where the client closes: it might keep the socket for ever. Where we do, the session's terms are shorter.
+      closeTimeout: options.closeTimeoutMs,
       handleProtocols: () => {
         const selected = this.#upgrading?.connection.subprotocol ?? '';
         return selected === '' ? false : selected;

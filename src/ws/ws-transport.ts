@@ -1,3 +1,4 @@
+import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { WebSocket } from 'ws';
 import type { MessageReceiver, Transport, TransportListener } from '../connection/transport.js';
@@ -45,14 +46,17 @@ export class WsTransport implements Transport {
     return this.compressed ? this.ws.bufferedAmount : this.socket.writableLength;
   }
 
-  send(data: FrameData): void {
-    if (this.compressed) this.#sendCompressed(data);
-    else this.#write(encodeFrame(data));
+  get receivedBytes(): number {
+    return (this.socket as Partial<Socket>).bytesRead ?? 0;
   }
 
-  sendShared(frame: SharedFrame): void {
-    if (this.compressed) this.#sendCompressed(frame.data);
-    else this.#write((frame.framed ??= encodeFrame(frame.data)));
+  send(data: FrameData): boolean {
+    return this.compressed ? this.#sendCompressed(data) : this.#write(encodeFrame(data));
+  }
+
+  sendShared(frame: SharedFrame): boolean {
+    if (this.compressed) return this.#sendCompressed(frame.data);
+    return this.#write((frame.framed ??= encodeFrame(frame.data)));
   }
 
   ping(): void {
@@ -77,15 +81,16 @@ export class WsTransport implements Transport {
     this.ws.resume();
   }
 
-  #write(frame: Uint8Array): void {
+  #write(frame: Uint8Array): boolean {
     // After the close frame nothing may follow (RFC 6455 §5.5.1).
-    if (this.ws.readyState !== WebSocket.OPEN) return;
+    if (this.ws.readyState !== WebSocket.OPEN) return false;
     if (!this.#corked) {
       this.#corked = true;
       this.socket.cork();
       process.nextTick(uncork, this);
     }
     this.socket.write(frame);
+    return true;
   }
 
   /** @internal The tick is over: what it brought is written at once. */
@@ -95,11 +100,12 @@ export class WsTransport implements Transport {
     this.socket.uncork();
   }
 
-  #sendCompressed(data: FrameData): void {
-    if (this.ws.readyState !== WebSocket.OPEN) return;
+  #sendCompressed(data: FrameData): boolean {
+    if (this.ws.readyState !== WebSocket.OPEN) return false;
     this.ws.send(data, () => {
       if (this.ws.bufferedAmount === 0) this.listener.drained();
     });
+    return true;
   }
 
   /** @internal What went wrong ended the framing with this close code, where it was the framing. */

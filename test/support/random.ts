@@ -1,0 +1,13 @@
+/** Numbers from 0 to 1 that a failed run can be repeated with: prints its seed, takes that of `SEED`. */
+export function seededRandom(): () => number {
+  const seed = Number(process.env['SEED'] ?? Math.floor(Math.random() * 2 ** 31));
+  process.stdout.write(`SEED=${seed}\n`);
+  let state = seed;
+  // mulberry32, https://gist.github.com/tommyettinger/46a874533244883189143505d203312c
+  return () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let t = Math.imul(state ^ (state >>> 15), 1 | state);
+    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
+    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
+  };
+}
