@@ -214,12 +214,17 @@ describe('a mistake at boot', () => {
       @WebSocket({ event: 'two', order: { concurrent: 0 }, timeout: 'soon' })
       two(): void {}
     }
+    @Controller('spoken', { protocols: 'chat.v1' as never })
+    class Spoken {
+      @WebSocket()
+      talk(): void {}
+    }
     @Controller('mute', { mode: 'sendOnly' })
     class Mute {
       @OnConnect()
       hello(): void {}
     }
-    const problems = await problemsOf({ controllers: [News, Pair, Mute] });
+    const problems = await problemsOf({ controllers: [News, Pair, Spoken, Mute] });
     expect(problems.map(({ code, where, reason }) => [code, where, reason])).toEqual([
       ['HALYARD_BOOT_OPTIONS', 'Pair.two', 'order {"concurrent":0} is not valid'],
       ['HALYARD_BOOT_OPTIONS', 'News.latest', 'a sendOnly endpoint takes no messages'],
@@ -227,6 +232,7 @@ describe('a mistake at boot', () => {
       ['HALYARD_BOOT_OPTIONS', 'Mute', '/mute is sendOnly and has no endpoint that sends'],
       ['HALYARD_BOOT_OPTIONS', 'News', 'ping: "25 parsecs" is not valid'],
       ['HALYARD_BOOT_OPTIONS', 'Pair.two', 'timeout: "soon" is not valid'],
+      ['HALYARD_BOOT_OPTIONS', 'Spoken', 'protocols: "chat.v1" is not valid'],
     ]);
   });
 

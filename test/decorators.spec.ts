@@ -288,10 +288,8 @@ describe('decorators', () => {
     }
     const app = await testApp({ controllers: [Used], use: [new Tag('app'), Everything] });
     const a = await app.connect('/use/a');
-    expect(await ask(a, 'x')).toEqual([
-      ...['x', 'upgrade', 'upgrade', 'upgrade', 'pipe', 'pipe', 'pipe'],
-      ...['method', 'second', 'first', 'app'],
-    ]);
+    const levels = ['upgrade', 'upgrade', 'upgrade', 'pipe', 'pipe', 'pipe'];
+    expect(await ask(a, 'x')).toEqual(['x', ...levels, 'method', 'second', 'first', 'app']);
     const b = await app.connect('/use/b');
     expect(await ask(b, 'x')).toEqual(['x', 'second', 'first', 'upgrade', 'upgrade', 'pipe', 'pipe', 'app']);
     expect(made).toEqual([app.get(Everything)]);

@@ -158,4 +158,28 @@ describe('the life of a request', () => {
     await journal.saw('closed 499 early');
     expect(journal.lines).toEqual(['opened /body', 'handled gone', 'closed 499 early']);
   });
+
+  it('pipelined requests end with their connection, also those that have not been answered yet', async () => {
+    const journal = new Journal();
+    @Controller()
+    class Pipelined {
+      @Get('first') async first(signal: AbortSignal) {
+        await once(signal, 'abort');
+      }
+      @Get('second') second() {
+        return 'waits for the first';
+      }
+    }
+    const app = await testApp({ controllers: [Pipelined], use: [journal] });
+    const client = await app.raw();
+    for (const path of ['first', 'second']) client.write(`GET /${path} HTTP/1.1\r\nhost: a\r\n\r\n`);
+    await journal.saw('handled ok');
+    client.reset();
+    await journal.saw('closed 499 early');
+    await app.close();
+    expect(journal.lines.filter((line) => line.startsWith('closed')).sort()).toEqual([
+      'closed 200 early',
+      'closed 499 early',
+    ]);
+  });
 });

@@ -264,14 +264,25 @@ describe('a publication and a subprotocol of plain', () => {
 
   it('R-plain-token an offered auth.… is never echoed and readable as request.protocolToken', async () => {
     const app = await testApp({ controllers: [Publishing] });
-    for (const protocols of [
-      ['auth.s3cret', 'chat.v1'],
+    for (const [selected, ...others] of [
       ['chat.v1', 'auth.s3cret'],
+      ['plain', 'auth.s3cret'],
     ]) {
-      const client = await app.connect('/channels', { protocols });
-      expect([client.protocol, client.headers['sec-websocket-protocol']]).toEqual(['chat.v1', 'chat.v1']);
-      await client.next();
-      expect(await ask(client, '')).toEqual({ token: 's3cret', subprotocol: 'chat.v1' });
+      for (const protocols of [
+        [selected!, ...others],
+        [...others, selected!],
+      ]) {
+        const client = await app.connect('/channels', { protocols });
+        expect(client.headers['sec-websocket-protocol']).toBe(selected);
+        await client.next();
+        expect(await ask(client, '')).toEqual({ token: 's3cret', subprotocol: selected });
+      }
     }
+    // Nothing but a token: there is no protocol to select, and no reason to refuse.
+    const raw = await app.raw();
+    const { status, headers } = await raw.handshake('/channels', {
+      headers: { 'sec-websocket-protocol': 'auth.s3cret' },
+    });
+    expect([status, headers['sec-websocket-protocol']]).toEqual([101, undefined]);
   });
 });

@@ -47,6 +47,12 @@ describe('settings', () => {
     ['maxPayload', { maxPayload: '0.3b' }, "bytes, or '64kb', '1mb'"],
     ['outbound', { outbound: Number.POSITIVE_INFINITY }, "bytes, or '64kb', '1mb'"],
     ['maxQueue', { maxQueue: 0 }, 'an integer from 1'],
+    [
+      'origins',
+      { origins: 'https://here.example' as never },
+      "'same-host', '*', a list such as ['https://example.org'], or a function",
+    ],
+    ['compression', { compression: 'yes' as never }, 'one of true, false'],
     ['limits.connections', { limits: { connections: 1.5 } }, 'an integer from 1'],
     ['rateLimit.messages', { rateLimit: { messages: 0 } }, 'an integer from 1'],
     ['rateLimit.by', { rateLimit: { messages: 1, by: 'mood' as never } }, 'one of connection, user, ip'],
@@ -67,8 +73,8 @@ describe('settings', () => {
   });
 
   it('R-set-globs one that matches no file, or a module that cannot be loaded, is a boot error', async () => {
-    const [none, broken] = [fixture('*.nothing.js'), fixture('broken.*.js')];
-    expect(await problemsOf({ controllers: [none, broken] })).toEqual([
+    const [none, broken, circle] = [fixture('*.nothing.js'), fixture('broken.*.js'), fixture('circle/e*.js')];
+    expect(await problemsOf({ controllers: [none, broken, circle] })).toEqual([
       {
         code: 'HALYARD_BOOT_SETTING',
         where: `controllers: ${none}`,
@@ -80,6 +86,12 @@ describe('settings', () => {
         where: `controllers: ${broken}`,
         reason: `${fixture('broken.module.js')} cannot be loaded: this module cannot be loaded`,
         fix: 'mend the module',
+      },
+      {
+        code: 'HALYARD_BOOT_SETTING',
+        where: `controllers: ${circle}`,
+        reason: `${fixture('circle/egg.js')} cannot be loaded: Cannot access 'Egg' before initialization`,
+        fix: 'two files import each other: move what both need into a third',
       },
     ]);
   });

@@ -3,7 +3,7 @@ import { Each, rolesOf, type ComponentLike, type Role } from '../pipeline/compon
 
 /** Components of one level, app, controller or method, by role and in the order in which they were written. */
 export interface Components extends Readonly<Record<Role, readonly ComponentLike[]>> {
-  /** Guards that run for every message. */
+  /** Those of the guards that run for every message as well. */
   readonly each: readonly ComponentLike[];
 }
 
@@ -33,7 +33,8 @@ export function sortComponents(
       report(where, `each() was given ${nameOfComponent(component)}, which is no guard`, 'give it a guard');
       continue;
     }
-    for (const role of roles) sorted[role === 'guard' && entry instanceof Each ? 'each' : role].push(component);
+    for (const role of roles) sorted[role].push(component);
+    if (entry instanceof Each) sorted.each.push(component);
     if (roles.length === 0) {
       report(
         where,

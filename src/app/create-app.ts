@@ -1,6 +1,5 @@
 import findMyWay from 'find-my-way';
-import { pathToFileURL } from 'node:url';
-import { glob } from 'tinyglobby';
+
 import { Channels } from '../channels/channels.js';
 import { Connections } from '../connection/connections.js';
 import { Metrics } from '../connection/metrics.js';
@@ -14,8 +13,7 @@ import type { Token } from '../di/provider.js';
 import { BootError, textOf, type BootProblem } from '../errors.js';
 import { HttpAdapter } from '../http/adapter.js';
 import { HttpResponder } from '../http/responder.js';
-import { readRecord, returnType, type Class } from '../metadata/metadata.js';
-import { hasRules, isDto } from '../pipeline/body.js';
+
 import type { DisconnectContext } from '../pipeline/context.js';
 import type { Responder } from '../pipeline/plan.js';
 import { ConnectionLimiter } from '../ws/limits.js';
@@ -23,13 +21,19 @@ import { RefusalNotes } from '../ws/refusal.js';
 import { UpgradeServer, type MatchedPath } from '../ws/upgrade.js';
 import { App } from './app.js';
 import { builtinsOf, scopedBuiltins } from './builtins.js';
-import { compileHttp, compilePath, type CompileOptions } from './compile.js';
-import { nameOfComponent, sortComponents, type Components } from './components.js';
+import type { CompileOptions } from './compile-context.js';
+import { compileHttp } from './compile-http.js';
+import { compilePath } from './compile-path.js';
+import { loadControllers } from './load-controllers.js';
+import { checkObservers, registerUsed, warn } from './used-components.js';
+import { sortComponents } from './components.js';
 import { describeHttp, describePath } from './describe.js';
 import { appCreated } from './inspect.js';
 import { createLogger } from './logger.js';
 import { resolvePath } from './options.js';
-import { scan, type Scanned, type ScannedMethod, type ScannedPath } from './scan.js';
+import { scan } from './scan.js';
+
+import type { ScannedPath } from './scan-websocket.js';
 import { resolveSettings, type AppOptions } from './settings.js';
 
 /**
@@ -169,98 +173,6 @@ const hookResponder: Responder<DisconnectContext> = {
   close: () => undefined,
 };
 
-async function loadControllers(given: readonly (Class | string)[], problems: BootProblem[]): Promise<Class[]> {
-  const classes: Class[] = [];
-  for (const entry of given) {
-    if (typeof entry !== 'string') {
-      classes.push(entry);
-      continue;
-    }
-    const files = await glob(entry, { absolute: true });
-    const problem = (reason: string, fix: string): unknown =>
-      problems.push({ code: 'HALYARD_BOOT_SETTING', where: `controllers: ${entry}`, reason, fix });
-    if (files.length === 0)
-      problem('no file matches', 'globs are relative to the working directory, and name built files');
-    for (const file of files.sort()) {
-      try {
-        const module = (await import(pathToFileURL(file).href)) as Record<string, unknown>;
-        for (const value of Object.values(module)) {
-          if (typeof value === 'function' && readRecord(value as unknown as Class).controller)
-            classes.push(value as unknown as Class);
-        }
-      } catch (error) {
-        const text = textOf(error);
-        const circular = text.endsWith('before initialization');
-        problem(
-          `${file} cannot be loaded: ${text}`,
-          circular ? 'two files import each other: move what both need into a third' : 'mend the module',
-        );
-      }
-    }
-  }
-  return classes;
-}
-
-/** Controllers and component classes provide themselves. @returns all tokens that the compiler will ask for */
-function registerUsed(
-  container: HalyardContainer,
-  controllers: readonly Class[],
-  app: Components,
-  scanned: Scanned,
-): Set<Token> {
-  const tokens = new Set<Token>();
-  const used = [app, ...methodsOf(scanned).flatMap(({ components }) => components), ...controllerComponents(scanned)];
-  for (const components of used) {
-    for (const component of Object.values(components).flat() as object[]) {
-      if (typeof component !== 'function') continue;
-      container.registerSelf(component as unknown as Class);
-      tokens.add(component as unknown as Class);
-    }
-  }
-  for (const method of methodsOf(scanned)) {
-    for (const spec of method.parameters) {
-      if (spec?.from === 'provider') tokens.add(spec.token as Token);
-      for (const pipe of spec && 'pipes' in spec ? spec.pipes : []) {
-        if (typeof pipe !== 'function') continue;
-        container.registerSelf(pipe as Class);
-        tokens.add(pipe as Class);
-      }
-    }
-  }
-  for (const controller of controllers) {
-    if (typeof controller !== 'function') continue;
-    container.registerSelf(controller);
-    tokens.add(controller);
-  }
-  return tokens;
-}
-
-function methodsOf({ paths, http }: Scanned): ScannedMethod[] {
-  return [...paths.flatMap(({ endpoints, hooks }) => [...endpoints, ...Object.values(hooks).flat()]), ...http];
-}
-
-function controllerComponents({ paths, http }: Scanned): Components[] {
-  return [...paths.map(({ components }) => components), ...http.map((endpoint) => endpoint.controllerComponents)];
-}
-
-/** Observers see a connection before its scope is open, and after it has gone. */
-function checkObservers(container: HalyardContainer, app: Components, scanned: Scanned, problems: BootProblem[]): void {
-  const observers = [
-    app,
-    ...controllerComponents(scanned),
-    ...methodsOf(scanned).map(({ components }) => components),
-  ].flatMap((components) => components.observer);
-  for (const observer of new Set(observers)) {
-    if (typeof observer !== 'function' || !container.isScoped(observer as Class)) continue;
-    problems.push({
-      code: 'HALYARD_BOOT_SCOPE',
-      where: nameOfComponent(observer),
-      reason: 'an observer outlives connections, and this one is scoped to one',
-      fix: 'make it a singleton, and read what it needs from the context',
-    });
-  }
-}
-
 type Router = findMyWay.Instance<findMyWay.HTTPVersion.V1>;
 
 function addRoute(
@@ -289,25 +201,4 @@ function matchPath(router: Router, url: string): MatchedPath | undefined {
 
 function isGet(method: string): boolean {
   return method === 'GET' || method === 'ALL';
-}
-
-/** What is no mistake, but seldom meant. */
-function warn(scanned: Scanned, defaultMode: string, log: (text: string) => void): void {
-  for (const method of methodsOf(scanned)) {
-    for (const spec of method.parameters) {
-      if (spec?.from !== 'body') continue;
-      const type: unknown = Array.isArray(spec.info.type) ? spec.info.type[0] : spec.info.type;
-      if (isDto(type) && !hasRules(type)) {
-        log(`${method.handler}: ${type.name} has no class-validator rules: whatever a client sends passes`);
-      }
-    }
-  }
-  for (const { endpoints, options } of scanned.paths) {
-    if ((options.mode ?? defaultMode) !== 'receiveOnly') continue;
-    for (const { controller, handler } of endpoints) {
-      const type = returnType(controller, handler.slice(handler.indexOf('.') + 1));
-      if (type === undefined || type === Promise) continue;
-      log(`${handler}: what a receiveOnly endpoint returns is dropped`);
-    }
-  }
 }

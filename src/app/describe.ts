@@ -1,5 +1,6 @@
 import { nameOfComponent, type Components } from './components.js';
-import type { ScannedHttp, ScannedPath } from './scan.js';
+import type { ScannedHttp } from './scan-http.js';
+import type { ScannedPath } from './scan-websocket.js';
 import type { TimedPath } from './options.js';
 import type { Mode } from '../pipeline/route.js';
 import type { Order } from '../connection/options.js';
@@ -30,7 +31,7 @@ export function describePath(scanned: ScannedPath, timing: TimedPath, app: Compo
   const { path } = scanned;
   const { mode } = timing.options;
   const admissionLevels = alone ? [...levels, scanned.endpoints[0]!.components] : levels;
-  const admission = list(admissionLevels, ['observer', 'middleware', 'guard', 'each']);
+  const admission = list(admissionLevels, ['observer', 'middleware', 'guard']);
   const hooks = Object.entries(scanned.hooks).flatMap(([hook, methods]) =>
     methods.map(({ handler, components }): RouteDescription => {
       const handling = [
@@ -42,7 +43,7 @@ export function describePath(scanned: ScannedPath, timing: TimedPath, app: Compo
   );
   const endpoints = scanned.endpoints.map(({ handler, components, options }): RouteDescription => {
     const all = [...levels, components];
-    const guards = [...list(all, ['each']), ...(alone ? [] : list([components], ['guard']))];
+    const guards = [...list(levels, ['each']), ...list([components], [alone ? 'each' : 'guard'])];
     return {
       kind: 'websocket',
       method: 'WS',
@@ -66,7 +67,7 @@ export function describeHttp(scanned: ScannedHttp, app: Components): RouteDescri
     method: scanned.sse ? 'SSE' : scanned.httpMethod,
     path: scanned.path,
     handler: scanned.handler,
-    admission: list(levels, ['observer', 'middleware', 'guard', 'each']),
+    admission: list(levels, ['observer', 'middleware', 'guard']),
     handling: around(levels, scanned.handler, true),
   });
 }

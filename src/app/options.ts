@@ -11,7 +11,7 @@ import {
   type ResolvedRateLimit,
 } from '../connection/options.js';
 import type { BootProblem } from '../errors.js';
-import type { ScannedEndpoint, ScannedPath } from './scan.js';
+import type { ScannedEndpoint, ScannedPath } from './scan-websocket.js';
 import type { Settings } from './settings.js';
 
 export interface EndpointTiming {

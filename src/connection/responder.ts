@@ -132,8 +132,9 @@ export class ConnectionResponder implements Responder<Replying> {
     };
     const pump = async (): Promise<void> => {
       while (!stopped) {
-        const { done, value } = (await iterator.next()) as IteratorResult<unknown>;
-        if (stopped || done === true) break;
+        const next: IteratorResult<unknown> = await iterator.next();
+        const value: unknown = next.value;
+        if (stopped || next.done === true) break;
         const posted = await post(c, await value);
         const waiting = stopped ? undefined : this.#value(c, posted);
         if (waiting !== undefined) await waiting;

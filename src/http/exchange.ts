@@ -7,7 +7,6 @@ import { HalyardError } from '../errors.js';
 import { CloseInfo, type Stage } from '../pipeline/components.js';
 import { HttpContext } from '../pipeline/context.js';
 import { conclude, fail } from '../pipeline/outcome.js';
-import type { Plan } from '../pipeline/plan.js';
 import { Reply } from '../pipeline/reply.js';
 import { Request, type RequestFacts } from '../pipeline/request.js';
 import { run } from '../pipeline/run.js';
@@ -16,6 +15,7 @@ import type { ProxyTrust } from '../pipeline/trust-proxy.js';
 import { takeBody } from './body.js';
 import type { HttpEndpoint } from './endpoint.js';
 import { asHttpError } from './foreign-error.js';
+import { whenClosed } from './socket-end.js';
 import type { ValueStream } from './value-stream.js';
 
 /** What all exchanges of an adapter share. */
@@ -44,10 +44,10 @@ export class Exchange {
   /** The body of a streamed response, from when its headers go out. */
   stream: ValueStream | undefined = undefined;
   #scope: OpenedScope | undefined = undefined;
-  /** What runs now, or next. */
-  #plan: Plan<HttpContext> | undefined;
   #work: Promise<unknown> = Promise.resolve();
   #admitted = false;
+  /** The endpoint's plan is through, and observers have been told. */
+  #handled = false;
   #gone = false;
   #impatient = false;
   #giveUp: (() => void) | undefined = undefined;
@@ -62,7 +62,6 @@ export class Exchange {
     const facts = { ...host.trust.peer(raw), id, params, query: withoutForbiddenKeys(query) } as RequestFacts;
     this.c = new HttpContext(new Request(raw, facts), endpoint.route, new Reply(), host.logger);
     this.c.startedAt = performance.now();
-    this.#plan = endpoint.admission;
     exchanges.set(this.c, this);
     endpoint.observers.opened(this.c);
     this.#watch(reply.raw);
@@ -120,10 +119,14 @@ export class Exchange {
   #watch(response: ServerResponse): void {
     let ended = false;
     const end = (wasClean: boolean): void => {
-      if (!ended) void this.#end(wasClean);
+      if (ended) return;
       ended = true;
+      forget?.();
+      void this.#end(wasClean);
     };
     response.on('finish', () => end(true)).on('close', () => end(false));
+    // A pipelined response that waits for the one before it has no socket yet, and is not told of its end.
+    const forget = response.socket ? undefined : whenClosed(this.request.raw.socket, () => end(false));
     // Gone while the app was made ready.
     if (response.destroyed) queueMicrotask(() => end(false));
   }
@@ -135,16 +138,15 @@ export class Exchange {
     try {
       this.#scope = openScope?.(c, undefined, this.cleanUp);
       await this.#scope?.fill();
-      // Not `run`, which would tell observers that the request has been handled.
+      // Not `run`: a request is handled once, by the endpoint's plan, which has the same catchers.
       for (const [index, step] of admission.steps.entries()) {
         if (c.settled) break;
         stage = admission.stages[index]!;
         await step(c);
       }
     } catch (error) {
-      if (!c.settled) await fail(admission, c, error, stage);
+      if (!c.settled) await fail(plan, c, error, stage);
     }
-    this.#plan = plan;
     this.#admitted = true;
     return !c.settled;
   }
@@ -155,7 +157,7 @@ export class Exchange {
     if (c.settled) return;
     takeBody(c, this.request);
     await run(plan, c);
-    this.#plan = undefined;
+    this.#handled = true;
   }
 
   async #end(wasClean: boolean): Promise<void> {
@@ -193,13 +195,14 @@ export class Exchange {
   /** The client has gone: what still runs is told, and what comes of it is late. */
   #abandon(): void {
     const { c } = this;
+    const { plan } = this.endpoint;
     const error = new HalyardError('CONNECTION_CLOSED');
     this.#gone = true;
-    if (!c.settled) {
+    if (!c.settled && !this.#handled) {
       c.settled = true;
       // What a stream has not sent yet is not late.
       if (c.streaming) c.result = undefined;
-      if (this.#plan?.watched) conclude(this.#plan, c, 'gone', error);
+      if (plan.watched) conclude(plan, c, 'gone', error);
     }
     c.abort(error);
   }

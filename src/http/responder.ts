@@ -76,7 +76,10 @@ export class HttpResponder implements Responder<HttpContext> {
     }
     const { redirect } = endpoint;
     if (redirect) {
-      const { url, status = redirect.status } = (value ?? redirect) as { url: string; status?: number };
+      const { url, status = redirect.status } = (value ?? redirect) as { url?: unknown; status?: number };
+      if (typeof url !== 'string') {
+        throw new HalyardError('SEND_VALUE', { message: 'a @Redirect endpoint returns { url, status? }, or nothing' });
+      }
       const location = ['location', toAscii(url)] as const;
       send(exchange, {
         status: c.reply.statusCode ?? status,

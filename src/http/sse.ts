@@ -1,6 +1,6 @@
 import { HalyardError, type ErrorPayload } from '../errors.js';
 import { encodeValue } from '../protocol/plain.js';
-import type { StreamFormat } from './value-stream.js';
+import type { StreamFormat } from './stream-format.js';
 
 export interface SseFields {
   /** Text as it is, anything else as JSON. Without it browsers note `id` and `retry` and dispatch nothing. */

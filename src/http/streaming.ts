@@ -5,7 +5,8 @@ import type { Exchange } from './exchange.js';
 import { send, successHeaders, type HeaderList } from './outgoing.js';
 import { Source, type ValueIterable } from './source.js';
 import { eventStream } from './sse.js';
-import { chunksOf, jsonLines, ValueStream, type StreamFormat } from './value-stream.js';
+import { chunksOf, jsonLines, type StreamFormat } from './stream-format.js';
+import { ValueStream } from './value-stream.js';
 
 const eventStreamHeaders: HeaderList = [
   ['cache-control', 'no-cache, no-transform'],

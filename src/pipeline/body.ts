@@ -73,12 +73,12 @@ export function compileJson(type: unknown): JsonReader | undefined {
   if (type === String) return scalar('string');
   if (type === Number) return scalar('number');
   if (type === Boolean) return scalar('boolean');
-  if (isSchema(type)) return shallow((value) => validateSchema(type, value));
+  if (isSchema(type)) return (value) => validateSchema(type, value);
   if (Array.isArray(type)) {
     const read = compileJson(type[0]);
     return read && ((value) => readArray(value, read));
   }
-  return isDto(type) ? shallow(compileDto(type)) : undefined;
+  return isDto(type) ? compileDto(type) : undefined;
 }
 
 /** A small body can break very many rules: a client is told of the first ones. */
@@ -234,26 +234,20 @@ function wrongType(wanted: string, value: unknown): HalyardError {
 }
 
 /** Validators recurse: what is nested deeper than the stack holds is the client's mistake. */
-function shallow(read: JsonReader): JsonReader {
-  const refuse = (error: unknown): never => {
-    if (error instanceof RangeError) throw new HalyardError('BODY_INVALID', { message: 'the body is nested too deep' });
-    throw error;
-  };
-  return (value) => {
-    try {
-      const result = read(value);
-      return result instanceof Promise ? result.catch(refuse) : result;
-    } catch (error) {
-      return refuse(error);
-    }
-  };
+function refuseDepth(error: unknown): never {
+  if (error instanceof RangeError) throw new HalyardError('BODY_INVALID', { message: 'the body is nested too deep' });
+  throw error;
 }
 
 // --- Standard Schema ---------------------------------------------------------------------------------------------
 
 function validateSchema(schema: StandardSchemaV1, value: unknown): unknown {
-  const result = schema['~standard'].validate(value);
-  return result instanceof Promise ? result.then(schemaValue) : schemaValue(result);
+  try {
+    const result = schema['~standard'].validate(value);
+    return result instanceof Promise ? result.then(schemaValue, refuseDepth) : schemaValue(result);
+  } catch (error) {
+    return refuseDepth(error);
+  }
 }
 
 function schemaValue(result: StandardSchemaV1.Result<unknown>): unknown {
@@ -283,10 +277,15 @@ function compileDto(type: Class): JsonReader {
   const asynchronous = rules && mayBeAsynchronous(type);
   return (value) => {
     if (typeof value !== 'object' || value === null || Array.isArray(value)) throw wrongType('an object', value);
-    const instance = plainToInstance(construct, value);
-    if (!rules) return instance;
-    if (asynchronous) return validate(instance, validatorOptions).then((errors) => checked(instance, errors));
-    return checked(instance, validateSync(instance, validatorOptions));
+    try {
+      const instance = plainToInstance(construct, value);
+      if (!rules) return instance;
+      if (asynchronous) return validate(instance, validatorOptions).then((errors) => checked(instance, errors));
+      const errors = validateSync(instance, validatorOptions);
+      return errors.length === 0 ? instance : checked(instance, errors);
+    } catch (error) {
+      return refuseDepth(error);
+    }
   };
 }
 

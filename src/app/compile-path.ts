@@ -1,62 +1,24 @@
-/** From what was scanned to what runs: instances, plans and paths. Nothing of it happens again for a message. */
-import { IncomingMessage } from 'node:http';
-import type { Logger } from 'pino';
-import { CleanUp } from '../connection/clean-up.js';
-import { Connection } from '../connection/connection.js';
+/** From a scanned WebSocket path to what runs: instances, plans, lanes. Nothing of it happens again for a message. */
+
 import type { LaneSpec, Endpoint, WebSocketPath } from '../connection/path.js';
 import { RateLimiter } from '../connection/rate-limiter.js';
 import type { ConnectionResponder } from '../connection/responder.js';
-import type { HalyardContainer } from '../di/container.js';
-import type { Token } from '../di/provider.js';
-import type { HttpEndpoint } from '../http/endpoint.js';
-import { readRecord, type Class } from '../metadata/metadata.js';
+
 import { compileAdmission, compilePlan, SlotTable, type Resolver } from '../pipeline/compile.js';
-import type {
-  Catcher,
-  ComponentLike,
-  Guard,
-  Interceptor,
-  Middleware,
-  Observer,
-  Pipe,
-  Role,
-} from '../pipeline/components.js';
-import {
-  Context,
-  type ConnectContext,
-  type DisconnectContext,
-  type HttpContext,
-  type MessageContext,
-  type UpgradeContext,
-} from '../pipeline/context.js';
+import type { Guard, Interceptor, Middleware, Pipe, Role } from '../pipeline/components.js';
+import type { ConnectContext, DisconnectContext, MessageContext, UpgradeContext } from '../pipeline/context.js';
 import { Observers } from '../pipeline/observers.js';
-import type { CatcherEntry, Plan, Resolve, Responder } from '../pipeline/plan.js';
-import { Request } from '../pipeline/request.js';
-import { constant, fromSlot } from '../pipeline/run.js';
+import type { CatcherEntry, Plan, Resolve } from '../pipeline/plan.js';
+
 import type { Route } from '../pipeline/route.js';
-import type { OpenScope } from '../pipeline/scope.js';
+
 import type { Components } from './components.js';
 import type { EndpointTiming, TimedPath } from './options.js';
-import type { ScannedHttp, ScannedMethod, ScannedPath } from './scan.js';
+import type { ScannedMethod } from './scan-context.js';
 
-export interface CompileOptions {
-  /** Of the app. */
-  readonly components: Components;
-  readonly container: HalyardContainer;
-  /** Instances that had to be waited for, by token. */
-  readonly instances: ReadonlyMap<unknown, unknown>;
-  readonly logger: Logger;
-  /** Counts what is dropped, by reason. */
-  readonly drops: Record<string, number>;
-  readonly responders: {
-    /** Of messages and connects, by whether results are dropped. */
-    connection(receiveOnly: boolean): ConnectionResponder;
-    readonly upgrade: Responder<UpgradeContext>;
-    readonly http: Responder<HttpContext>;
-    readonly hook: Responder<DisconnectContext>;
-  };
-}
+import type { ScannedPath } from './scan-websocket.js';
 
+import { catchersOf, observersOf, openerOf, resolverFor, type CompileOptions } from './compile-context.js';
 /** Compiles one WebSocket path. */
 export function compilePath(scanned: ScannedPath, timing: TimedPath, options: CompileOptions): WebSocketPath {
   return new PathCompiler(scanned, timing, options).compile();
@@ -88,10 +50,7 @@ class PathCompiler {
     // After everything that may add slots: what is scoped is opened with the connection.
     const admission = compileAdmission<UpgradeContext>({
       middleware: this.#resolve<Middleware>('middleware', admissionLevels),
-      guards: [
-        ...this.#resolve<Guard>('guard', admissionLevels),
-        ...this.#resolve<Guard>('each', scanned.endpoints.length === 1 ? admissionLevels : this.#levels),
-      ],
+      guards: this.#resolve<Guard>('guard', admissionLevels),
       catchers: this.#catchers(admissionLevels),
       responder: options.responders.upgrade,
       observers: this.#observers,
@@ -146,11 +105,8 @@ class PathCompiler {
 
   /** Guards that run for every message: `each(…)` of all levels, and a method's own where it shares its path. */
   #messageGuards(own: Components): Resolve<Guard>[] {
-    const levels = [...this.#levels, own];
-    return [
-      ...this.#resolve<Guard>('each', levels),
-      ...(this.scanned.endpoints.length > 1 ? this.#resolve<Guard>('guard', [own]) : []),
-    ];
+    const shared = this.scanned.endpoints.length > 1;
+    return [...this.#resolve<Guard>('each', this.#levels), ...this.#resolve<Guard>(shared ? 'guard' : 'each', [own])];
   }
 
   #connectPlan(scanned: ScannedMethod, guards: Resolve<Guard>[]): Plan<ConnectContext> {
@@ -239,109 +195,4 @@ class PathCompiler {
       metadata: endpoint?.metadata ?? metadata,
     });
   }
-}
-
-/** Compiles one HTTP endpoint. */
-export function compileHttp(scanned: ScannedHttp, options: CompileOptions): HttpEndpoint {
-  const slots = new SlotTable();
-  const resolver = resolverFor(options, slots);
-  const levels = [options.components, scanned.controllerComponents, scanned.components];
-  const resolve = <T>(role: Role | 'each'): Resolve<T>[] =>
-    levels.flatMap((level) => level[role]).map((component) => resolver.resolve<T>(component));
-  const observers = observersOf(
-    levels.flatMap((level) => level.observer),
-    options,
-  );
-  const shared = { catchers: catchersOf(levels, resolver), responder: options.responders.http, observers, slots };
-  const plan = compilePlan<HttpContext>({
-    ...shared,
-    guards: [],
-    interceptors: resolve<Interceptor>('interceptor'),
-    resolver,
-    invocation: {
-      parameters: scanned.parameters,
-      pipes: resolve<Pipe>('pipe'),
-      target: resolver.resolve<object>(scanned.controller),
-      method: scanned.method,
-      withoutBody: false,
-    },
-  });
-  const admission = compileAdmission<HttpContext>({
-    ...shared,
-    middleware: resolve<Middleware>('middleware'),
-    guards: [...resolve<Guard>('guard'), ...resolve<Guard>('each')],
-  });
-  const { httpStatus, httpHeaders, redirect } = scanned.record;
-  return {
-    route: Object.freeze({
-      kind: 'http',
-      path: scanned.path,
-      method: scanned.httpMethod,
-      controller: scanned.controller,
-      handler: scanned.handler,
-      metadata: scanned.metadata,
-    }),
-    method: scanned.httpMethod,
-    sse: scanned.sse,
-    admission,
-    plan,
-    observers,
-    openScope: openerOf(slots, options.container),
-    status: httpStatus,
-    headers: httpHeaders,
-    redirect,
-  };
-}
-
-/** Singletons are looked up now; what is scoped, in the slots of the connection or request. */
-function resolverFor({ container, instances }: CompileOptions, slots: SlotTable): Resolver {
-  return {
-    resolve<T>(component: unknown): Resolve<T> {
-      if (typeof component === 'object') return constant(component as T);
-      const token = component as Token;
-      if (container.isScoped(token)) {
-        return fromSlot(slots.addScoped(token));
-      }
-      return constant(instances.get(token) as T);
-    },
-  };
-}
-
-function observersOf(observers: readonly ComponentLike[], { instances, logger, drops }: CompileOptions): Observers {
-  const list = observers.map((observer) => (typeof observer === 'function' ? instances.get(observer) : observer));
-  return new Observers(list as Observer[], logger, drops);
-}
-
-/** The innermost first: method, controller, app; of one level the last one written. */
-function catchersOf(levels: readonly Components[], resolver: Resolver): CatcherEntry[] {
-  return levels
-    .flatMap((level) => level.catcher)
-    .map((component) => ({
-      resolve: resolver.resolve<Catcher>(component),
-      types: readRecord((typeof component === 'function' ? component : component.constructor) as Class).catches ?? [],
-    }))
-    .reverse();
-}
-
-/** Opens the scope of a connection or request; `undefined` where nothing is scoped. */
-function openerOf(slots: SlotTable, container: HalyardContainer): OpenScope | undefined {
-  if (slots.scoped.length === 0) return undefined;
-  return (c, connection, cleanUp) => {
-    const scope = container.createScope(
-      new Map<Token, unknown>([
-        [Context, c],
-        [Request, c.request],
-        [IncomingMessage, c.request.raw],
-        [CleanUp, cleanUp],
-        ...(connection ? [[Connection as Token, connection] as const] : []),
-      ]),
-    );
-    return {
-      fill: async () => {
-        const values = c.slots as unknown[];
-        for (const { slot, token } of slots.scoped) values[slot] = await scope.get(token as Token);
-      },
-      dispose: () => scope.dispose(),
-    };
-  };
 }
