@@ -38,6 +38,7 @@ const table = {
   // messages
   BODY_INVALID: { status: 400, close: 1007, text: 'the body is not what the endpoint takes' },
   BODY_TYPE: { status: 400, close: 1007, text: 'the body has another JSON type than the endpoint takes' },
+  CONTENT_TYPE: { status: 415, close: 1003, text: 'the body must be JSON, and its content type must say so' },
   BODY_SIZE: { status: 413, close: 1009, text: 'the body is too large' },
   VALIDATION_FAILED: { status: 400, close: 1008, text: 'the body breaks a rule' },
   UNKNOWN_EVENT: { status: 404, close: 1008, text: 'no endpoint takes this event' },

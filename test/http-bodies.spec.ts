@@ -32,10 +32,16 @@ describe('bodies', () => {
     headers: { 'content-type': type, 'content-length': Buffer.byteLength(content) },
   });
 
-  it('are read by declared type, whatever their content type', async () => {
+  it('R-http-json-type are read by declared type, and as JSON only where their content type says so', async () => {
     const app = await testApp({ controllers: [Bodies] });
     const item = '{"name":"a","count":1}';
-    for (const type of ['application/json', 'text/plain', 'application/vnd.api+json', 'image/png']) {
+    for (const type of ['text/plain', 'image/png', 'application/jsonp']) {
+      expect(await app.request('/bodies/item', send(item, type))).toMatchObject({
+        status: 415,
+        body: { code: 'CONTENT_TYPE' },
+      });
+    }
+    for (const type of ['application/json', 'application/json; charset=utf-8', 'application/vnd.api+json']) {
       expect(await app.request('/bodies/item', send(item, type))).toMatchObject({
         status: 201,
         body: { is: true, item: { name: 'a', count: 1 } },

@@ -89,7 +89,7 @@ describe('HTTP endpoints', () => {
         details: [{ path: 'text', rule: 'isString', message: 'text must be a string' }],
       },
     ]);
-    expect(await asked('POST', '', '{"constructor":1}')).toMatchObject([400, { code: 'BODY_INVALID' }]);
+    expect(await asked('POST', '', { constructor: 1 })).toMatchObject([400, { code: 'BODY_INVALID' }]);
     expect(await asked('PUT', '/5', 'raw')).toEqual([200, { put: '5', text: 'raw' }]);
     expect(await asked('PATCH', '/5')).toEqual([200, { patch: '5' }]);
     expect(await asked('DELETE', '/5')).toEqual([204, '']);

@@ -129,8 +129,8 @@ describe('app.routes()', () => {
         order: 'latest',
         admission,
         handling: [
-          'guard Door',
           'guard Captcha',
+          'guard Door',
           'interceptor Wrap.pre',
           'pipe Trim',
           'endpoint Rooms.typing',

@@ -109,7 +109,6 @@ export class App {
     this.#detachers.add(attachOwned(http.server, upgrades));
     const listening = await http.listen({ port: options.port ?? 3000, host: options.host });
     if (signals) this.#detachers.add(listenForSignals(() => this.close(), logger));
-    logger.info({ url: listening.url }, 'listening');
     return listening;
   }
 

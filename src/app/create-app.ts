@@ -120,6 +120,7 @@ export async function createApp(options: AppOptions = {}): Promise<App> {
   const http = new HttpAdapter({
     logger,
     trust: settings.trust,
+    trustProxy: options.trustProxy,
     exposeErrors: settings.exposeErrors,
     https: options.https,
     ignoreTrailingSlash: settings.ignoreTrailingSlash,

@@ -48,6 +48,7 @@ export const skipReadBody: preParsingHookHandler = (request, _reply, payload, do
 /** Puts the body where the endpoint's reader looks for it. */
 export function takeBody(c: HttpContext, request: FastifyRequest): void {
   const raw = request.raw as HostRequest;
+  c.isJson = /^application\/(?:[\w.+-]+\+)?json\b/i.test(raw.headers['content-type'] ?? '');
   const body: unknown = readByHost.has(request) ? (raw.rawBody ?? raw.body) : request.body;
   if (Buffer.isBuffer(body)) {
     c.raw = body;

@@ -59,7 +59,7 @@ export class Exchange {
     private readonly host: ExchangeHost,
   ) {
     const { raw, id, params, query } = request;
-    const facts = { ...host.trust.peer(raw), id, params, query: withoutForbiddenKeys(query) } as RequestFacts;
+    const facts = { ...host.trust.peer(raw), id, params, query } as RequestFacts;
     this.c = new HttpContext(new Request(raw, facts), endpoint.route, new Reply(), host.logger);
     this.c.startedAt = performance.now();
     exchanges.set(this.c, this);
@@ -206,12 +206,4 @@ export class Exchange {
     }
     c.abort(error);
   }
-}
-
-/** Keys through which a value could reach an object's prototype; a query has no use for them. */
-function withoutForbiddenKeys(query: unknown): unknown {
-  for (const key of ['__proto__', 'constructor', 'prototype']) {
-    if (Object.hasOwn(query as object, key)) delete (query as Record<string, unknown>)[key];
-  }
-  return query;
 }

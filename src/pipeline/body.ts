@@ -20,6 +20,8 @@ export interface BodySource {
   readonly raw: Buffer;
   readonly isBinary: boolean;
   /** `payload` is the body, already parsed. */
+  /** False: its content type says that it is something else than JSON. */
+  readonly isJson: boolean;
   readonly enveloped: boolean;
   readonly payload: unknown;
   text(): string;
@@ -135,7 +137,9 @@ function readMessage(source: BodySource): Message {
 }
 
 function jsonOf(source: BodySource): unknown {
-  return source.enveloped ? source.payload : parseJson(readText(source));
+  if (source.enveloped) return source.payload;
+  if (!source.isJson) throw new HalyardError('CONTENT_TYPE');
+  return parseJson(source.isBinary ? readText(source) : source.text());
 }
 
 function readOptionalJson(source: BodySource, read: JsonReader): unknown {

@@ -96,7 +96,7 @@ export function compilePlan<C extends Context>(parts: PlanParts<C>): Plan<C> {
     'endpoint',
     'send',
   ];
-  return finishPlan(parts, steps, stages);
+  return finishPlan(parts, steps, stages, parts.interceptors.length > 0 || parts.observers.watchHandled);
 }
 
 /** The plan of everything before the 101, or before an HTTP body is read. Nothing is sent where it succeeds. */
@@ -115,13 +115,15 @@ export function compileAdmission<C extends Context>(parts: {
     ...parts.guards.map(() => 'guard' as const),
     'bind',
   ];
-  return finishPlan({ ...parts, interceptors: [] }, steps, stages);
+  // Nothing has been handled yet when somebody was let in.
+  return finishPlan({ ...parts, interceptors: [] }, steps, stages, false);
 }
 
 function finishPlan<C extends Context>(
   parts: Pick<PlanParts<C>, 'interceptors' | 'catchers' | 'responder' | 'observers'>,
   steps: readonly Step[],
   stages: readonly Stage[],
+  watched: boolean,
 ): Plan<C> {
   return Object.freeze({
     steps,
@@ -130,7 +132,7 @@ function finishPlan<C extends Context>(
     catchers: parts.catchers,
     responder: parts.responder,
     observers: parts.observers,
-    watched: parts.interceptors.length > 0 || parts.observers.watchHandled,
+    watched,
   });
 }
 

@@ -95,6 +95,8 @@ export class HttpContext extends BaseContext {
   raw: Buffer = emptyBody;
   /** Nobody has checked yet that the body is text. */
   readonly isBinary = true;
+  /** What is no JSON, and says so, is not read as JSON: a page of another site can send text without being asked. */
+  isJson = false;
   /** A content type parser has made `payload` of the body. */
   enveloped = false;
   payload: unknown = undefined;
@@ -169,6 +171,8 @@ export class ConnectContext extends BaseContext {
 /** One message. */
 export class MessageContext extends BaseContext implements InboundMessage {
   readonly kind = 'message';
+  /** A message has no content type: it is JSON where its endpoint reads JSON. */
+  readonly isJson = true;
   /** An envelope `{"event","payload","ref"}` was decoded: the body is `payload`. */
   enveloped = false;
   event: string | undefined = undefined;

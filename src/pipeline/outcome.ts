@@ -1,5 +1,5 @@
 /** How a plan ends: errors and who answers them, and who is told. */
-import { HalyardError } from '../errors.js';
+import { HalyardError, statusOf } from '../errors.js';
 import { Answer, CloseWith, isThenable, type Outcome, type Stage } from './components.js';
 import type { Context } from './context.js';
 import type { Plan } from './plan.js';
@@ -30,10 +30,9 @@ export function failUncaught<C extends Context>(plan: Plan<C>, c: C, error: unkn
   return undefined;
 }
 
-/** What comes of a run after it was answered in another way, by a timeout say: the client does not get it. */
-export function comeLate<C extends Context>(plan: Plan<C>, c: C, error: unknown, stage: Stage): void {
-  plan.observers.dropped(c, 'late');
-  if (error !== undefined && !c.isAbortedBy(error)) plan.observers.failed(error, c, stage);
+/** An error that comes after the run was answered in another way, by a timeout say. A refusal is no news any more. */
+export function failLate<C extends Context>(plan: Plan<C>, c: C, error: unknown, stage: Stage): void {
+  if (statusOf(error) >= 500 && !c.isAbortedBy(error)) plan.observers.failed(error, c, stage);
 }
 
 /** The endpoint has given up because its signal was aborted: that is no failure of its own. */
@@ -79,6 +78,8 @@ async function settled<C extends Context>(plan: Plan<C>, c: C, pending: PromiseL
 
 /** Tells interceptors and observers how it ended. */
 export function conclude<C extends Context>(plan: Plan<C>, c: C, status: Outcome['status'], error: unknown): void {
+  // What becomes of an upgrade is told by `closed`: it is refused, or it is a connection.
+  if (c.kind === 'upgrade') return;
   const durationMs = performance.now() - c.startedAt;
   const outcome: Outcome = error === undefined ? { status, durationMs } : { status, error, durationMs };
   const failed = (failure: unknown): void => plan.observers.failed(failure, c, 'post');

@@ -5,7 +5,7 @@
 import { HalyardError, HttpError } from '../errors.js';
 import { Answer, DROP, isThenable, Refusal, type Guard, type Interceptor, type Middleware } from './components.js';
 import type { Context } from './context.js';
-import { comeLate, conclude, fail, giveUp } from './outcome.js';
+import { conclude, fail, failLate, giveUp } from './outcome.js';
 import type { Plan, PostChain, Resolve, Responder, Step } from './plan.js';
 
 /**
@@ -41,13 +41,13 @@ async function resume<C extends Context>(
     next = await pending;
   } catch (error) {
     const stage = c.streaming ? 'stream' : plan.stages[at]!;
-    if (c.settled) return comeLate(plan, c, error, stage);
+    if (c.settled) return failLate(plan, c, error, stage);
     await (c.isAbortedBy(error) ? giveUp(plan, c, stage) : fail(plan, c, error, stage));
     return;
   }
   // Answered in the meantime, by a timeout or a newer message: what comes now is late.
   if (c.settled) {
-    if (c.result !== undefined && !c.streaming) comeLate(plan, c, undefined, plan.stages[at]!);
+    if (c.result !== undefined && !c.streaming) plan.observers.dropped(c, 'late');
     return;
   }
   await run(plan, c, typeof next === 'number' ? next : at + 1);
@@ -80,6 +80,7 @@ export function preStep(resolve: Resolve<Interceptor>, index: number, respondAt:
     // `post` runs for the interceptors around this one, not for the one that answered.
     c.entered = index;
     c.result = result.value;
+    if (result.status !== undefined && c.kind === 'http') c.reply.status(result.status);
     return respondAt;
   };
   return (c) => {

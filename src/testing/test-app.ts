@@ -108,7 +108,15 @@ export class TestApp {
     const type =
       typeof body === 'string' ? 'text/plain;charset=UTF-8' : isData ? 'application/octet-stream' : 'application/json';
     const method = options.method ?? (body === undefined ? 'GET' : 'POST');
-    const headers = { ...(body === undefined ? {} : { 'content-type': type }), ...options.headers };
+    const data = body === undefined || isData ? body : JSON.stringify(body);
+    // Node sends no length of its own accord where a method seldom has a body.
+    const length =
+      options.headers?.['transfer-encoding'] === undefined && data !== undefined ? Buffer.byteLength(data) : undefined;
+    const headers = {
+      ...(data === undefined ? {} : { 'content-type': type }),
+      ...(length === undefined ? {} : { 'content-length': length }),
+      ...options.headers,
+    };
     const send = this.url.startsWith('https:') ? httpsRequest : httpRequest;
     const request = send(this.url, { path, method, headers, agent: false, rejectUnauthorized: false });
     request.on('error', () => undefined);
@@ -118,7 +126,7 @@ export class TestApp {
       request.destroy();
     }, timeout);
     try {
-      request.end(body === undefined || isData ? body : JSON.stringify(body));
+      request.end(data);
       const [response] = (await once(request, 'response')) as [IncomingMessage];
       return await readResponse(response);
     } catch (error) {

@@ -1,5 +1,5 @@
 import { expect } from '@jest/globals';
-import type { CloseInfo, Context, Dropped, Observer, Outcome, Stage } from 'halyard';
+import { type CloseInfo, type Context, type Dropped, type Observer, type Outcome, type Stage } from 'halyard';
 import { until, type TestApp } from 'halyard/testing';
 
 /** An observer that keeps the books: what was opened, failed, dropped and closed. */
@@ -7,6 +7,7 @@ export class Ledger implements Observer {
   readonly openedIds: string[] = [];
   readonly closings: CloseInfo[] = [];
   readonly failures: { error: unknown; stage: Stage; kind: Context['kind'] }[] = [];
+  /** Of messages and connects. */
   readonly outcomes: Outcome['status'][] = [];
   readonly drops: Dropped[] = [];
 
