@@ -41,7 +41,6 @@ export {
 export {
   Answer,
   answer,
-  CloseInfo,
   CloseWith,
   closeWith,
   DROP,
@@ -53,7 +52,6 @@ export {
   type Dropped,
   type Guard,
   type Interceptor,
-  type MaybePromise,
   type Middleware,
   type Observer,
   type Outcome,
@@ -61,10 +59,11 @@ export {
   type Pipe,
   type Stage,
 } from './pipeline/components.js';
+export { CloseInfo } from './pipeline/close-info.js';
+export type { MaybePromise } from './pipeline/maybe-promise.js';
 export {
   Context,
   type ConnectContext,
-  type ConnectionData,
   type DisconnectContext,
   type HttpContext,
   type MessageContext,
@@ -88,7 +87,7 @@ export {
 export type { TrustProxy } from './pipeline/trust-proxy.js';
 
 // Connections and channels
-export { Connection } from './connection/connection.js';
+export { Connection, type ConnectionData } from './connection/connection.js';
 export { Connections } from './connection/connections.js';
 export { CleanUp } from './connection/clean-up.js';
 export { CloseWebSocket, Sender } from './connection/sender.js';

@@ -5,7 +5,7 @@ import { Connection } from '../connection/connection.js';
 import { ContextSender, type ConnectionResponder } from '../connection/responder.js';
 import { CloseWebSocket, Sender } from '../connection/sender.js';
 import { cleanUpOf } from '../http/clean-up.js';
-import { CloseInfo } from '../pipeline/components.js';
+import { CloseInfo } from '../pipeline/close-info.js';
 import { Context, type ConnectContext, type DisconnectContext, type MessageContext } from '../pipeline/context.js';
 import type { Builtin, Place } from '../pipeline/parameters.js';
 import { Reply } from '../pipeline/reply.js';

@@ -24,7 +24,8 @@ import type { Container, Provider } from '../di/provider.js';
 import type { FastifyInstance } from '../http/adapter.js';
 import type { BootProblem } from '../errors.js';
 import type { Class } from '../metadata/metadata.js';
-import type { ComponentLike, Each, MaybePromise } from '../pipeline/components.js';
+import type { ComponentLike, Each } from '../pipeline/components.js';
+import type { MaybePromise } from '../pipeline/maybe-promise.js';
 import { ProxyTrust, type TrustProxy } from '../pipeline/trust-proxy.js';
 
 export interface LimitOptions {

@@ -1,4 +1,4 @@
-import type { MaybePromise } from '../pipeline/components.js';
+import type { MaybePromise } from '../pipeline/maybe-promise.js';
 
 /** Things to undo when the connection, or the HTTP request, has ended. They run once, the last one added first. */
 export class CleanUp {

@@ -1,10 +1,12 @@
 import type { Channels } from '../channels/channels.js';
 import { HalyardError } from '../errors.js';
-import type { ConnectionData } from '../pipeline/context.js';
 import type { Request } from '../pipeline/request.js';
 import type { Protocol, SharedFrame } from '../protocol/protocol.js';
 import { CleanUp } from './clean-up.js';
 import { nextTurn, type Outbound } from './outbound.js';
+
+/** What handlers keep with a connection, or with one HTTP request: `connection.data`, `context.data`, `@Data('user')`. */
+export type ConnectionData = Record<string, unknown>;
 
 /** What a connection asks of the session that keeps it. */
 export interface ConnectionHost {

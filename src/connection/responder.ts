@@ -1,6 +1,7 @@
 /** Sends what endpoints return, and what went wrong, over the connection. */
 import { HalyardError, payloadOf, statusOf } from '../errors.js';
-import { DROP, isThenable, type Answer, type CloseWith } from '../pipeline/components.js';
+import { DROP, type Answer, type CloseWith } from '../pipeline/components.js';
+import { isThenable } from '../pipeline/maybe-promise.js';
 import type { ConnectContext, Context, MessageContext } from '../pipeline/context.js';
 import type { PostChain, Responder } from '../pipeline/plan.js';
 import { isBinaryValue } from '../protocol/plain.js';

@@ -1,6 +1,7 @@
 /** The life of one connection: opened, kept alive, closed in order, cleaned up. */
 import { closeCodeOf, HalyardError, payloadOf } from '../errors.js';
-import { CloseInfo, type DropReason, type Stage } from '../pipeline/components.js';
+import type { DropReason, Stage } from '../pipeline/components.js';
+import { CloseInfo } from '../pipeline/close-info.js';
 import { ConnectContext, DisconnectContext, type Context } from '../pipeline/context.js';
 import { diagnostics } from '../pipeline/diagnostics.js';
 import { fail, failUncaught } from '../pipeline/outcome.js';

@@ -1,7 +1,7 @@
 /** The container: what is registered, checked and built at boot, and the scopes of connections and HTTP requests. */
 import { BootError, HalyardError, textOf, type BootProblem } from '../errors.js';
 import type { Class } from '../metadata/metadata.js';
-import { isThenable } from '../pipeline/components.js';
+import { isThenable } from '../pipeline/maybe-promise.js';
 import { inspectGraph, pathToScoped } from './graph.js';
 import {
   recipe,

@@ -1,6 +1,6 @@
 /** One lifetime: it makes instances, keeps those that live as long as itself, and disposes what it made. */
 import { HalyardError } from '../errors.js';
-import { isThenable } from '../pipeline/components.js';
+import { isThenable } from '../pipeline/maybe-promise.js';
 import type { FindRecipe } from './graph.js';
 import { tokenName, type ContainerScope, type Recipe, type Token } from './provider.js';
 

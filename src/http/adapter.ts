@@ -2,7 +2,7 @@ import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { FastifyInstance } from 'fastify';
 import { HalyardError, payloadOf, statusOf } from '../errors.js';
-import type { MaybePromise } from '../pipeline/components.js';
+import type { MaybePromise } from '../pipeline/maybe-promise.js';
 import type { HttpEndpoint } from './endpoint.js';
 import type { Exchange } from './exchange.js';
 import { addEndpoints, addHealth, addNotFound, addUpgradeHints, openExchange } from './routes.js';

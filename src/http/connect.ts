@@ -1,6 +1,7 @@
 import { STATUS_CODES, type IncomingMessage, type OutgoingHttpHeaders, type ServerResponse } from 'node:http';
 import { HttpError } from '../errors.js';
-import { isThenable, type Middleware } from '../pipeline/components.js';
+import type { Middleware } from '../pipeline/components.js';
+import { isThenable } from '../pipeline/maybe-promise.js';
 import type { HttpContext, UpgradeContext } from '../pipeline/context.js';
 import { CapturedResponse } from './captured-response.js';
 import { exchangeOf } from './exchange.js';

@@ -1,6 +1,7 @@
 /** Answers HTTP requests: with what endpoints return, with what catchers say, or with an error. */
 import { HalyardError, HttpError, payloadOf, statusOf } from '../errors.js';
-import { DROP, isThenable, type Answer, type CloseWith } from '../pipeline/components.js';
+import { DROP, type Answer, type CloseWith } from '../pipeline/components.js';
+import { isThenable } from '../pipeline/maybe-promise.js';
 import type { HttpContext } from '../pipeline/context.js';
 import type { PostChain, Responder } from '../pipeline/plan.js';
 import { exchangeOf, type Exchange } from './exchange.js';

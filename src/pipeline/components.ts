@@ -1,18 +1,7 @@
 import type { Class } from '../metadata/metadata.js';
+import type { CloseInfo } from './close-info.js';
 import type { Context, HttpContext, UpgradeContext } from './context.js';
-
-export type MaybePromise<T> = T | Promise<T>;
-
-/** How a connection ended, or an HTTP exchange (`code` is then the status). */
-export class CloseInfo {
-  constructor(
-    /** The close code that was sent or received; 1006: none, the socket broke or was ended. */
-    readonly code: number,
-    readonly reason: string,
-    /** Both sides' close frames went through. */
-    readonly wasClean: boolean,
-  ) {}
-}
+import type { MaybePromise } from './maybe-promise.js';
 
 /** Where in the lifecycle an error came up. */
 export type Stage =
@@ -194,9 +183,4 @@ const methodsOfRole: Readonly<Record<Role, readonly string[]>> = {
 export function rolesOf(component: ComponentLike): readonly Role[] {
   const shape = (typeof component === 'function' ? component.prototype : component) as Record<string, unknown>;
   return roles.filter((role) => methodsOfRole[role].some((method) => typeof shape[method] === 'function'));
-}
-
-/** Whether a value must be awaited. */
-export function isThenable(value: unknown): value is PromiseLike<unknown> {
-  return typeof value === 'object' && value !== null && typeof (value as { then?: unknown }).then === 'function';
 }

@@ -1,13 +1,10 @@
 import type { Logger } from 'pino';
-import type { Connection } from '../connection/connection.js';
+import type { Connection, ConnectionData } from '../connection/connection.js';
 import type { InboundMessage, Ref } from '../protocol/protocol.js';
-import type { CloseInfo } from './components.js';
+import type { CloseInfo } from './close-info.js';
 import type { Reply } from './reply.js';
 import type { Request } from './request.js';
 import type { Route } from './route.js';
-
-/** What handlers keep with a connection, or with one HTTP request: `connection.data`, `context.data`, `@Data('user')`. */
-export type ConnectionData = Record<string, unknown>;
 
 const emptyBody = Buffer.alloc(0);
 

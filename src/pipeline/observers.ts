@@ -1,6 +1,7 @@
 import type { Logger } from 'pino';
 import { statusOf } from '../errors.js';
-import type { CloseInfo, DropReason, Dropped, Observer, Outcome, Stage } from './components.js';
+import type { DropReason, Dropped, Observer, Outcome, Stage } from './components.js';
+import type { CloseInfo } from './close-info.js';
 import type { Context } from './context.js';
 import { diagnostics } from './diagnostics.js';
 

@@ -1,6 +1,7 @@
 /** How a plan ends: errors and who answers them, and who is told. */
 import { HalyardError, statusOf } from '../errors.js';
-import { Answer, CloseWith, isThenable, type Outcome, type Stage } from './components.js';
+import { Answer, CloseWith, type Outcome, type Stage } from './components.js';
+import { isThenable } from './maybe-promise.js';
 import type { Context } from './context.js';
 import type { Plan } from './plan.js';
 

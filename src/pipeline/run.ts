@@ -3,7 +3,8 @@
  * first one that returns a promise is awaited and the walk goes on behind it.
  */
 import { HalyardError, HttpError } from '../errors.js';
-import { Answer, DROP, isThenable, Refusal, type Guard, type Interceptor, type Middleware } from './components.js';
+import { Answer, DROP, Refusal, type Guard, type Interceptor, type Middleware } from './components.js';
+import { isThenable } from './maybe-promise.js';
 import type { Context } from './context.js';
 import { conclude, fail, failLate, giveUp } from './outcome.js';
 import type { Plan, PostChain, Resolve, Responder, Step } from './plan.js';
