@@ -14,9 +14,9 @@ export interface ErrorPayload {
 interface ErrorRow {
   /** HTTP status, where the error answers a request or an upgrade. */
   readonly status: number;
-  /** Close code, where the error ends a connection. */
+  /** Close code, where the error ends a connection that opens. */
   readonly close: number;
-  /** A later attempt may succeed: closes 1013 instead of 1008 or 1011. */
+  /** A later attempt of the same may succeed. */
   readonly temporary?: true;
   readonly text: string;
 }
@@ -156,7 +156,7 @@ export function statusOf(error: unknown): number {
 
 /** The close code of a value thrown while a connection opens. */
 export function closeCodeOf(error: unknown): number {
-  if (error instanceof HalyardError) return error.temporary ? 1013 : error.status < 500 ? 1008 : 1011;
+  if (error instanceof HalyardError) return error.closeCode;
   if (error instanceof HttpError) return error.status === 503 ? 1013 : error.status < 500 ? 1008 : 1011;
   return 1011;
 }

@@ -50,6 +50,7 @@ export {
   type Catcher,
   type DropReason,
   type Dropped,
+  type Each,
   type Guard,
   type Interceptor,
   type Middleware,
@@ -85,6 +86,7 @@ export {
   ParseUUIDPipe,
 } from './pipeline/pipes.js';
 export type { TrustProxy } from './pipeline/trust-proxy.js';
+export type { Ref } from './protocol/protocol.js';
 
 // Connections and channels
 export { Connection, type ConnectionData } from './connection/connection.js';

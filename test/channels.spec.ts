@@ -38,11 +38,11 @@ class Hub {
   careless(@Body(Json) { channel, event }: Request, connection: Connection): string {
     const circular: Record<string, unknown> = {};
     circular['self'] = circular;
-    connection.publish(channel, circular, event === undefined ? {} : { event });
-    connection.join(channel.repeat(300));
-    connection.send(circular);
-    this.channels.publish(channel, circular);
-    this.channels.join('nobody', channel);
+    void connection.publish(channel, circular, event === undefined ? {} : { event });
+    void connection.join(channel.repeat(300));
+    void connection.send(circular);
+    void this.channels.publish(channel, circular);
+    void this.channels.join('nobody', channel);
     return 'said nothing';
   }
   @WebSocket({ event: 'order' })
@@ -139,8 +139,8 @@ describe('a channel', () => {
       client.send({ event: 'join', payload: channel });
       expect(await client.json()).toContain(channel);
       client.send({ event: 'publish', payload: { channel, value: { to: channel } } });
-      expect([await client.next(), await client.next()].toSorted()).toEqual(
-        ['published', JSON.stringify({ to: channel })].toSorted(),
+      expect(new Set([await client.next(), await client.next()])).toEqual(
+        new Set(['published', JSON.stringify({ to: channel })]),
       );
     }
     for (const channel of ['', 'x'.repeat(201), 'é'.repeat(101), 7, null, {}]) {

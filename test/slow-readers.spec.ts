@@ -155,7 +155,12 @@ describe('a client that does not read', () => {
       expect(queuedBytes).toBeLessThanOrEqual((atOnce + 1) * (large.length + 100));
       expect(handled).toBeLessThan(500);
       client.resume();
-      for (let n = 0; n < 200; n++) expect(await client.next()).toMatch(new RegExp(`^${n} x`));
+      for (let n = 0; n < 200; ) {
+        const message = await client.next();
+        // Those that nobody takes are answered in the serial lane.
+        if (message.includes('UNKNOWN_EVENT')) continue;
+        expect(message).toMatch(new RegExp(`^${n++} x`));
+      }
       client.terminate();
       await until(() => app.app.metrics().connections === 0);
     }

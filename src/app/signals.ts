@@ -1,3 +1,4 @@
+import { constants } from 'node:os';
 import type { Logger } from 'pino';
 
 const signals = ['SIGTERM', 'SIGINT'] as const;
@@ -21,6 +22,8 @@ export function listenForSignals(close: () => Promise<void>, logger: Logger): ()
     logger.info({ signal }, 'draining');
     void close().finally(() => {
       stop();
+      // Somebody else who listens would hear it twice, and has taken its usual effect from it: the end is ours then.
+      if (process.listenerCount(signal) > 0) process.exit(128 + constants.signals[signal]);
       process.kill(process.pid, signal);
     });
   };

@@ -1,31 +1,44 @@
-import { existsSync, writeSync } from 'node:fs';
+import { statSync, writeSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { onAppCreated } from '../app/inspect.js';
 import type { RouteDescription } from '../app/describe.js';
+import { textOf } from '../errors.js';
 
 const columns = ['METHOD', 'PATH', 'EVENT', 'HANDLER', 'RUNS'] as const;
 
 /** Loads a module and, as soon as it creates an app, prints that app's routes and ends the process: it never listens. */
 export async function printRoutes(entry: string): Promise<void> {
   const file = resolve(entry);
-  if (!existsSync(file)) throw new Error(`${entry} does not exist`);
+  const found = statSync(file, { throwIfNoEntry: false });
+  if (!found) throw new Error(`${entry} does not exist`);
+  if (!found.isFile()) throw new Error(`${entry} is no file: give the built entry, for example dist/main.js`);
   if (/\.[cm]?tsx?$/.test(file))
     throw new Error(`${entry} is TypeScript: give the built file, for example dist/main.js`);
   onAppCreated((app) => {
     writeSync(process.stdout.fd, `${formatRoutes(app.routes())}\n`);
     process.exit(0);
   });
-  await import(pathToFileURL(file).href);
-  // A module may create its app in a function that runs on after it was loaded; one that does not leaves nothing to do.
-  await new Promise((done) => process.once('beforeExit', done));
+  // A module may create its app in a function that runs on after it was loaded, or wait for what never comes: in both
+  // cases it is over when there is nothing left to do.
+  const idle = new Promise((done) => process.once('beforeExit', done));
+  const failed = new Promise<never>((_, reject) => process.once('unhandledRejection', reject));
+  try {
+    await Promise.race([import(pathToFileURL(file).href), failed, idle]);
+    await Promise.race([failed, idle]);
+  } catch (error) {
+    // What is wrong with the app says where it is. The package that says so may be another copy of this one.
+    if ((error as { code?: unknown } | undefined)?.code === 'HALYARD_BOOT') throw error;
+    const text = error instanceof Error ? (error.stack ?? error.message) : textOf(error);
+    throw new Error(`${entry} failed: ${text}`, { cause: error });
+  }
   throw new Error(`${entry} created no app: it should call createApp when it is loaded`);
 }
 
 /** The routes as a table, one line each. */
 export function formatRoutes(routes: readonly RouteDescription[]): string {
   const rows = routes.map((route): string[] => [
-    route.method.toUpperCase(),
+    route.method,
     route.path,
     route.event ?? '',
     route.handler,

@@ -80,6 +80,7 @@ export class Inbound {
       const retryAfterMs = this.#takeToken(endpoint);
       if (retryAfterMs > 0) return this.#refuse(path.rejection, c, retryAfterMs);
     }
+    this.#refusals = 0;
     this.#enter(endpoint, c);
   }
 
@@ -216,9 +217,7 @@ export class Inbound {
     const app = this.services.rateLimiter;
     const wait = app === undefined ? 0 : this.#bucket(app).take();
     if (wait > 0) return wait;
-    const own = endpoint.rateLimiter === undefined ? 0 : this.#bucket(endpoint.rateLimiter).take();
-    if (own === 0) this.#refusals = 0;
-    return own;
+    return endpoint.rateLimiter === undefined ? 0 : this.#bucket(endpoint.rateLimiter).take();
   }
 
   #bucket(limiter: RateLimiter): TokenBucket {

@@ -197,7 +197,7 @@ function isStream(value: unknown): value is AsyncIterable<unknown> | Iterable<un
 function returnIterator(iterator: AsyncIterator<unknown> | Iterator<unknown>, failed: (error: unknown) => void): void {
   try {
     const returned: unknown = iterator.return?.();
-    if (returned instanceof Promise) returned.catch(failed);
+    if (isThenable(returned)) returned.then(undefined, failed);
   } catch (error) {
     failed(error);
   }

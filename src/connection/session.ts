@@ -362,7 +362,8 @@ async function within(
   if (ms === false) return pending;
   let timer: NodeJS.Timeout | undefined;
   const timeout = new Promise<boolean>((resolve) => {
-    timer = setTimeout(resolve, ms, true);
+    // What hangs must not keep a process that has nothing else to do: a socket that is open does that.
+    timer = setTimeout(resolve, ms, true).unref();
     armed?.(timer);
   });
   const timedOut = await Promise.race([pending.then(() => false), timeout]);

@@ -2,6 +2,7 @@
 import type { BodySource } from './body.js';
 import type { Guard, Interceptor, Middleware, ParameterInfo, Pipe, Stage } from './components.js';
 import type { Context } from './context.js';
+import { isThenable } from './maybe-promise.js';
 import type { Observers } from './observers.js';
 import { paramInvalid, type ParameterSpec } from './parameters.js';
 import type { CatcherEntry, Plan, PostChain, Resolve, Responder, Step } from './plan.js';
@@ -213,5 +214,5 @@ function compilePipes(pipes: readonly Resolve<Pipe>[], info: ParameterInfo): (va
 
 /** Calls at once where the value is there, else when it is. */
 function chain(value: unknown, next: (value: unknown) => unknown): unknown {
-  return value instanceof Promise ? value.then(next) : next(value);
+  return isThenable(value) ? value.then(next) : next(value);
 }

@@ -4,6 +4,7 @@ import type { DropReason, Dropped, Observer, Outcome, Stage } from './components
 import type { CloseInfo } from './close-info.js';
 import type { Context } from './context.js';
 import { diagnostics } from './diagnostics.js';
+import { isThenable } from './maybe-promise.js';
 
 /** Tells all observers of one route; what one of them throws is logged and stops nothing. */
 export class Observers {
@@ -52,7 +53,7 @@ export class Observers {
     try {
       const result = call();
       // An observer is synchronous by contract; one that is not must still not end the process.
-      if (result instanceof Promise) result.catch((error: unknown) => this.#complain(observer, method, error));
+      if (isThenable(result)) result.then(undefined, (error: unknown) => this.#complain(observer, method, error));
     } catch (error) {
       this.#complain(observer, method, error);
     }

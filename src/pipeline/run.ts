@@ -206,8 +206,9 @@ export function respondStep(responder: Responder<Context>, post: PostChain): Ste
 export function evaluateStep(index: number, evaluate: Getter): Step {
   return (c) => {
     const value = evaluate(c);
-    if (value instanceof Promise) {
-      return value.then((resolved) => {
+    // `isThenable`, written out: this is the way of every message.
+    if (typeof (value as Partial<PromiseLike<unknown>> | null | undefined)?.then === 'function') {
+      return (value as PromiseLike<unknown>).then((resolved) => {
         (c.values ??= [])[index] = resolved;
       });
     }

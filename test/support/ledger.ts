@@ -1,5 +1,5 @@
 import { expect } from '@jest/globals';
-import { type CloseInfo, type Context, type Dropped, type Observer, type Outcome, type Stage } from 'halyard';
+import type { CloseInfo, Context, Dropped, Observer, Outcome, Stage } from 'halyard';
 import { until, type TestApp } from 'halyard/testing';
 
 /** An observer that keeps the books: what was opened, failed, dropped and closed. */
