@@ -19,6 +19,7 @@ import {
   Post,
   Query,
   refuse,
+  Use,
   UseGuards,
   UseInterceptors,
   UseCatchers,
@@ -77,10 +78,10 @@ describe('the lifecycle', () => {
   it('R-life-upgrade R-life-loop R-life-order runs every stage in order, app → controller → method, and back', async () => {
     const log: string[] = [];
     @Controller('rooms/:room')
-    @UseGuards(new Level(log, 'controller'))
+    @Use(new Level(log, 'controller'))
     class Rooms {
       @WebSocket()
-      @UseInterceptors(new Level(log, 'method'))
+      @Use(new Level(log, 'method'))
       echo(@Param('room') room: string, @Body() text: string): string {
         log.push(`endpoint ${room}`);
         if (text === 'fail') throw new HttpError(400, 'no');
@@ -125,10 +126,28 @@ describe('the lifecycle', () => {
     expect(log).toEqual(['app closed 4000', 'controller closed 4000', 'method closed 4000']);
   });
 
+  it('R-dec-use the decorator of one role takes a component in that role alone', async () => {
+    const log: string[] = [];
+    @Controller('room')
+    @UseGuards(new Level(log, 'guard'))
+    @UseInterceptors(new Level(log, 'interceptor'))
+    class Room {
+      @WebSocket()
+      echo(@Body() text: string): string {
+        return text;
+      }
+    }
+    const app = await testApp({ controllers: [Room] });
+    const client = await app.connect('/room');
+    client.send('hi');
+    expect(await client.next()).toBe('interceptor(hi)');
+    expect(log).toEqual(['guard guard upgrade', 'interceptor pre message', 'interceptor post message']);
+  });
+
   it('R-life-http runs the same stages for an HTTP request', async () => {
     const log: string[] = [];
     @Controller('rooms/:room')
-    @UseGuards(new Level(log, 'controller'))
+    @Use(new Level(log, 'controller'))
     class Rooms {
       @Post()
       echo(@Param('room') room: string, @Body() text: string): string {
@@ -411,7 +430,7 @@ describe('the lifecycle', () => {
       }
     }
     @Controller('room')
-    @UseGuards(Tracing)
+    @Use(Tracing)
     class Room {
       @WebSocket()
       async who(connection: Connection): Promise<unknown> {

@@ -155,7 +155,7 @@ describe('a client that does not read', () => {
       expect(queuedBytes).toBeLessThanOrEqual((atOnce + 1) * (large.length + 100));
       expect(handled).toBeLessThan(500);
       client.resume();
-      for (let n = 0; n < 200; ) {
+      for (let n = 0; n < 200;) {
         const message = await client.next();
         // Those that nobody takes are answered in the serial lane.
         if (message.includes('UNKNOWN_EVENT')) continue;

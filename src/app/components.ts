@@ -1,5 +1,5 @@
 import type { Class } from '../metadata/metadata.js';
-import { Each, rolesOf, type ComponentLike, type Role } from '../pipeline/components.js';
+import { Each, InRole, rolesOf, type ComponentLike, type Role } from '../pipeline/components.js';
 
 /** Components of one level, app, controller or method, by role and in the order in which they were written. */
 export interface Components extends Readonly<Record<Role, readonly ComponentLike[]>> {
@@ -23,18 +23,24 @@ export function sortComponents(
     each: [],
   };
   for (const entry of written) {
-    const component = (entry instanceof Each ? entry.guard : entry) as ComponentLike;
+    const { component, role } = unwrap(entry);
     if (!isComponent(component)) {
       report(where, ...whyNoComponent(component));
       continue;
     }
-    const roles = rolesOf(component);
-    if (entry instanceof Each && !roles.includes('guard')) {
-      report(where, `each() was given ${nameOfComponent(component)}, which is no guard`, 'give it a guard');
+    const filled = rolesOf(component);
+    const roles = role === undefined ? filled : filled.filter((other) => other === role);
+    for (const each of roles) sorted[each].push(component);
+    if (entry instanceof Each && roles.length > 0) sorted.each.push(component);
+    if (roles.length === 0 && role !== undefined) {
+      const given = entry instanceof Each ? 'each()' : `the decorator for the role ${role}`;
+      report(
+        where,
+        `${given} was given ${nameOfComponent(component)}, which is no ${role}`,
+        `give it a ${role}, or write @Use`,
+      );
       continue;
     }
-    for (const role of roles) sorted[role].push(component);
-    if (entry instanceof Each) sorted.each.push(component);
     if (roles.length === 0) {
       report(
         where,
@@ -44,6 +50,13 @@ export function sortComponents(
     }
   }
   return sorted;
+}
+
+/** What was written, and the one role that it was written for. */
+function unwrap(entry: unknown): { component: unknown; role: Role | undefined } {
+  if (entry instanceof Each) return { component: entry.guard, role: 'guard' };
+  if (entry instanceof InRole) return { component: entry.component, role: entry.role };
+  return { component: entry, role: undefined };
 }
 
 /** A component's name, as messages and `app.routes()` show it. */

@@ -28,7 +28,7 @@ import { loadControllers } from './load-controllers.js';
 import { checkObservers, registerUsed, warn } from './used-components.js';
 import { sortComponents } from './components.js';
 import { describeHttp, describePath } from './describe.js';
-import { appCreated } from './inspect.js';
+import { appCreated, isInspected } from './inspect.js';
 import { createLogger } from './logger.js';
 import { resolvePath } from './options.js';
 import { scan } from './scan.js';
@@ -45,7 +45,7 @@ import { resolveSettings, type AppOptions } from './settings.js';
 export async function createApp(options: AppOptions = {}): Promise<App> {
   const problems: BootProblem[] = [];
   const settings = resolveSettings(options, problems);
-  const logger = createLogger(options.logger);
+  const logger = createLogger(isInspected() ? false : options.logger);
   const controllers = await loadControllers(options.controllers ?? [], problems);
   const connections = new Connections();
   const channels = new Channels({

@@ -11,6 +11,11 @@ export function onAppCreated(listener: Listener): void {
   registry[key] = listener;
 }
 
+/** @internal Somebody only wants to look: what an app logs would stand in between. */
+export function isInspected(): boolean {
+  return registry[key] !== undefined;
+}
+
 /** @internal */
 export function appCreated(app: App): void {
   registry[key]?.(app);

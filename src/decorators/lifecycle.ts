@@ -1,38 +1,48 @@
 import { ownMethod, ownRecord } from '../metadata/metadata.js';
 import type { Class } from '../metadata/metadata.js';
-import type { Catcher, Each, Guard, Interceptor, Middleware, Observer, Pipe } from '../pipeline/components.js';
+import {
+  Each,
+  InRole,
+  type Catcher,
+  type Guard,
+  type Interceptor,
+  type Middleware,
+  type Observer,
+  type Pipe,
+  type Role,
+} from '../pipeline/components.js';
 
 type Of<T> = Class<T> | T;
 
-/** Components of any role, on a controller or a method. They run app → controller → method. */
+/** Components of any role, each in all the roles that it fills, on a controller or a method. They run app → controller → method. */
 export function Use(...components: (Class | object)[]): ClassDecorator & MethodDecorator {
   return uses(components);
 }
 
 export function UseObservers(...observers: Of<Observer>[]): ClassDecorator & MethodDecorator {
-  return uses(observers);
+  return uses(inRole('observer', observers));
 }
 
 export function UseMiddleware(...middleware: Of<Middleware>[]): ClassDecorator & MethodDecorator {
-  return uses(middleware);
+  return uses(inRole('middleware', middleware));
 }
 
 /** Guards run at the upgrade; those of a method on a path with several endpoints, and `each('message', X)`, per message. */
 export function UseGuards(...guards: (Of<Guard> | Each)[]): ClassDecorator & MethodDecorator {
-  return uses(guards);
+  return uses(inRole('guard', guards));
 }
 
 export function UseInterceptors(...interceptors: Of<Interceptor>[]): ClassDecorator & MethodDecorator {
-  return uses(interceptors);
+  return uses(inRole('interceptor', interceptors));
 }
 
 /** Pipes for every body, param, query, header, cookie and custom parameter; those on a parameter run after them. */
 export function UsePipes(...pipes: Of<Pipe<never, unknown>>[]): ClassDecorator & MethodDecorator {
-  return uses(pipes);
+  return uses(inRole('pipe', pipes));
 }
 
 export function UseCatchers(...catchers: Of<Catcher>[]): ClassDecorator & MethodDecorator {
-  return uses(catchers);
+  return uses(inRole('catcher', catchers));
 }
 
 /** A value that components read with `context.metadata`, method before controller. */
@@ -52,4 +62,9 @@ function onClassOrMethod(
     if (typeof name === 'object') ownRecord(target).standardDecorators = true;
     else write(name === undefined ? ownRecord(target) : ownMethod(target, name as string | symbol));
   };
+}
+
+/** The decorator of one role takes a component in that role alone. */
+function inRole(role: Role, components: readonly (Class | object)[]): unknown[] {
+  return components.map((component) => (component instanceof Each ? component : new InRole(role, component)));
 }

@@ -157,6 +157,14 @@ export function closeWith(code: number, reason = ''): CloseWith {
 /** Returned by an interceptor's `post`: nothing is sent (counted as dropped, reason `interceptor`). */
 export const DROP: unique symbol = Symbol('halyard.drop');
 
+/** A component that was written for one of its roles: `@UseGuards(X)`. */
+export class InRole {
+  constructor(
+    readonly role: Role,
+    readonly component: ComponentLike,
+  ) {}
+}
+
 /** A guard that runs for every message as well. Made by `each()`. */
 export class Each {
   constructor(readonly guard: ComponentLike) {}
