@@ -175,6 +175,11 @@ describe('a client that does not read', () => {
       flood(connection: Connection): void {
         for (let n = 0; n < 200; n++) void connection.send(large);
       }
+      @WebSocket({ event: 'bytes' })
+      bytes(connection: Connection): Buffer {
+        for (let n = 0; n < 2; n++) void connection.send(large);
+        return Buffer.from('above the limit');
+      }
       @WebSocket({ event: 'search', order: 'latest' })
       async search(): Promise<Buffer> {
         await new Promise((resolve) => setImmediate(resolve));
@@ -198,6 +203,10 @@ describe('a client that does not read', () => {
       return ledger.closings.length === 2;
     });
     expect(await ledger.lastClosing(2)).toMatchObject({ code: 1013 });
+    // Nor are bytes, whose reply follows them.
+    const bytes = await app.connect('/careless');
+    bytes.send({ event: 'bytes', ref: 1 });
+    expect(await ledger.lastClosing(3)).toMatchObject({ code: 1013 });
     await expectSound(app, ledger, '/echo');
   });
 

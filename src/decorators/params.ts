@@ -1,5 +1,6 @@
 import { ownMethod, ownRecord, type ParameterRecord, type ParameterSource } from '../metadata/metadata.js';
-import { isSchema, Json } from '../pipeline/body.js';
+import { Json } from '../pipeline/body.js';
+import { isSchema } from '../pipeline/schema.js';
 import type { Context } from '../pipeline/context.js';
 import { Optional } from '../pipeline/pipes.js';
 

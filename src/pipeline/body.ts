@@ -3,7 +3,6 @@
  * parameter.
  */
 import { isUtf8 } from 'node:buffer';
-import type { StandardSchemaV1 } from '@standard-schema/spec';
 import { plainToInstance } from 'class-transformer';
 import * as classValidator from 'class-validator';
 import { getMetadataStorage, validate, validateSync, ValidationTypes, type ValidationError } from 'class-validator';
@@ -11,6 +10,8 @@ import { HalyardError } from '../errors.js';
 import { Message } from './message.js';
 import type { Class } from '../metadata/metadata.js';
 import { parseJson } from '../protocol/plain.js';
+import { isSchema, validateSchema } from './schema.js';
+import { refuseDepth, violated, violationsUnder, wrongType, type Violation } from './violations.js';
 
 /** The type of a body that is JSON of any shape, unchecked on purpose: `@Body(Json)`. */
 export const Json: unique symbol = Symbol('halyard.json');
@@ -27,25 +28,11 @@ export interface BodySource {
   text(): string;
 }
 
-/** One broken rule, in `details` of `VALIDATION_FAILED`. */
-export interface Violation {
-  /** `items.0.name`; empty: the body as a whole. */
-  path: string;
-  /** The constraint's name, for a schema its issue code. */
-  rule: string;
-  message: string;
-}
-
 /** A value of JSON, checked and converted; a promise where a validator is asynchronous. */
 export type JsonReader = (value: unknown) => unknown;
 
 /** Reads a body; a promise where a validator is asynchronous. */
 export type BodyReader = (source: BodySource) => unknown;
-
-/** Whether something is a Standard Schema: zod, valibot, arktype, … */
-export function isSchema(type: unknown): type is StandardSchemaV1 {
-  return (typeof type === 'object' || typeof type === 'function') && type !== null && '~standard' in type;
-}
 
 /** The binary types that a body may be declared as. */
 const byteTypes: ReadonlySet<unknown> = new Set([Buffer, Uint8Array, ArrayBuffer]);
@@ -82,9 +69,6 @@ export function compileJson(type: unknown): JsonReader | undefined {
   }
   return isDto(type) ? compileDto(type) : undefined;
 }
-
-/** A small body can break very many rules: a client is told of the first ones. */
-const maxViolations = 100;
 
 /** Whether a class has rules of class-validator. */
 export function hasRules(type: Class): boolean {
@@ -221,58 +205,6 @@ function byIndex(a: Violation, b: Violation): number {
   return Number.parseInt(a.path, 10) - Number.parseInt(b.path, 10);
 }
 
-/** What is wrong with a part of the body, with paths from the body's root. Throws what is no mistake of the client. */
-function violationsUnder(path: string, error: unknown): Violation[] {
-  if (!(error instanceof HalyardError) || !Array.isArray(error.details)) throw error;
-  return (error.details as Violation[]).map((v) => ({ ...v, path: v.path === '' ? path : `${path}.${v.path}` }));
-}
-
-function wrongType(wanted: string, value: unknown): HalyardError {
-  const infinite = typeof value === 'number' && !Number.isFinite(value);
-  const got = infinite ? 'infinite' : value === null ? 'null' : Array.isArray(value) ? 'an array' : typeof value;
-  const message = `must be ${wanted}, not ${got}`;
-  return new HalyardError('BODY_TYPE', {
-    message: `the body ${message}`,
-    details: [{ path: '', rule: 'type', message }] satisfies Violation[],
-  });
-}
-
-/** Validators recurse: what is nested deeper than the stack holds is the client's mistake. */
-function refuseDepth(error: unknown): never {
-  if (error instanceof RangeError) throw new HalyardError('BODY_INVALID', { message: 'the body is nested too deep' });
-  throw error;
-}
-
-// --- Standard Schema ---------------------------------------------------------------------------------------------
-
-function validateSchema(schema: StandardSchemaV1, value: unknown): unknown {
-  try {
-    const result = schema['~standard'].validate(value);
-    return result instanceof Promise ? result.then(schemaValue, refuseDepth) : schemaValue(result);
-  } catch (error) {
-    return refuseDepth(error);
-  }
-}
-
-function schemaValue(result: StandardSchemaV1.Result<unknown>): unknown {
-  if (!result.issues) return result.value;
-  throw violated(
-    result.issues.map((issue) => ({
-      path: (issue.path ?? []).map((part) => String(typeof part === 'object' ? part.key : part)).join('.'),
-      rule: ruleOfIssue(issue),
-      message: issue.message,
-    })),
-  );
-}
-
-/** zod names its rule `code`, valibot `type`; the standard has no name for it. */
-function ruleOfIssue(issue: StandardSchemaV1.Issue): string {
-  const { code, type } = issue as { code?: unknown; type?: unknown };
-  return typeof code === 'string' ? code : typeof type === 'string' ? type : 'schema';
-}
-
-// --- class-validator and class-transformer ---------------------------------------------------------------------------
-
 const validatorOptions = { whitelist: true, validationError: { target: false, value: false } };
 
 function compileDto(type: Class): JsonReader {
@@ -302,10 +234,6 @@ function violationsOf(error: ValidationError, parent: string): Violation[] {
   const path = parent === '' ? error.property : `${parent}.${error.property}`;
   const own = Object.entries(error.constraints ?? {}).map(([rule, message]) => ({ path, rule, message }));
   return [...own, ...(error.children ?? []).flatMap((child) => violationsOf(child, path))];
-}
-
-function violated(violations: readonly Violation[]): HalyardError {
-  return new HalyardError('VALIDATION_FAILED', { details: violations.slice(0, maxViolations) });
 }
 
 function rulesOf(type: Class): ReturnType<ReturnType<typeof getMetadataStorage>['getTargetValidationMetadatas']> {

@@ -4,7 +4,8 @@ import type { Guard, Interceptor, Middleware, ParameterInfo, Pipe, Stage } from 
 import type { Context } from './context.js';
 import { isThenable } from './maybe-promise.js';
 import type { Observers } from './observers.js';
-import { paramInvalid, type ParameterSpec } from './parameters.js';
+import type { ParameterSpec } from './parameters.js';
+import { paramInvalid } from './request-values.js';
 import type { CatcherEntry, Plan, PostChain, Resolve, Responder, Step } from './plan.js';
 import {
   bindStep,
