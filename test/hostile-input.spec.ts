@@ -67,23 +67,26 @@ const broken: readonly [row: string, what: string, bytes: Buffer, code: number][
 ];
 
 describe('hostile input', () => {
-  it.each(broken)('%s closes on %s', async (row, _what, bytes, code) => {
-    expect(row).toMatch(/^R-err-/);
-    const { app, ledger } = await start();
-    const client = await app.raw();
-    await client.handshake('/echo');
-    client.write(frame('text', 'before'));
-    expect((await client.nextFrame()).payload.toString()).toBe('before');
-    client.write(bytes);
-    const closing = await client.nextFrame();
-    expect([closing.opcode, closing.payload.readUInt16BE()]).toEqual([8, code]);
-    client.write(Buffer.concat([frame('close', closing.payload), frame('text', 'after')]));
-    await client.ended();
-    expect(await ledger.lastClosing()).toMatchObject({ code });
-    expect(told).toMatchObject([{ code }]);
-    expect(app.app.metrics().closes).toEqual({ [code]: 1 });
-    await expectSound(app, ledger, '/echo');
-  });
+  it.each(broken)(
+    'R-err-size R-err-utf8 R-err-frame R-err-fragments closes (%s) on %s',
+    async (row, _what, bytes, code) => {
+      expect(row).toMatch(/^R-err-/);
+      const { app, ledger } = await start();
+      const client = await app.raw();
+      await client.handshake('/echo');
+      client.write(frame('text', 'before'));
+      expect((await client.nextFrame()).payload.toString()).toBe('before');
+      client.write(bytes);
+      const closing = await client.nextFrame();
+      expect([closing.opcode, closing.payload.readUInt16BE()]).toEqual([8, code]);
+      client.write(Buffer.concat([frame('close', closing.payload), frame('text', 'after')]));
+      await client.ended();
+      expect(await ledger.lastClosing()).toMatchObject({ code });
+      expect(told).toMatchObject([{ code }]);
+      expect(app.app.metrics().closes).toEqual({ [code]: 1 });
+      await expectSound(app, ledger, '/echo');
+    },
+  );
 
   it('R-err-frame ends the socket of a client that breaks the framing and does not go', async () => {
     const { app, ledger } = await start();
