@@ -581,4 +581,25 @@ describe('the lifecycle', () => {
     expect(refused.headers['x-served-by']).toBe('node-1');
     expect(refused.headers['set-cookie']).toEqual(['seen=yes; Path=/; HttpOnly']);
   });
+
+  it('tells observers which hook failed', async () => {
+    const stages: string[] = [];
+    @Controller('room')
+    class Room {
+      @OnConnect()
+      enter(@Query('how') how: string): void {
+        if (how === 'badly') throw new Error('no entry');
+      }
+      @OnDisconnect()
+      leave(): Promise<void> {
+        return Promise.reject(new Error('no exit'));
+      }
+    }
+    const observer: Observer = { failed: (error, _c, stage) => stages.push(`${stage} ${(error as Error).message}`) };
+    const app = await testApp({ controllers: [Room], use: [observer] });
+    await (await app.connect('/room?how=well')).close();
+    await (await app.connect('/room?how=badly')).closed();
+    await app.close();
+    expect(stages).toEqual(['disconnect no exit', 'connect no entry', 'disconnect no exit']);
+  });
 });

@@ -18,6 +18,18 @@ class Echo {
 }
 
 describe('the end of an app', () => {
+  it('does not wait for a provider whose disposal never settles', async () => {
+    class Stubborn {
+      [Symbol.asyncDispose](): Promise<void> {
+        return never();
+      }
+    }
+    const app = await testApp({ controllers: [Echo], providers: [Stubborn], shutdown: { timeout: 200 } });
+    const started = performance.now();
+    await app.app.close();
+    expect(performance.now() - started).toBeGreaterThanOrEqual(190);
+  });
+
   it('R-err-stop closes 1001 with a time to come back, after what had been sent is handled', async () => {
     const ledger = new Ledger();
     const gate = new Gate();

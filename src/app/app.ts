@@ -4,6 +4,7 @@ import type { Endpoint, PathHandle } from '../connection/path.js';
 import type { Services } from '../connection/services.js';
 import type { HalyardContainer } from '../di/container.js';
 import type { Token } from '../di/provider.js';
+import { within } from '../connection/within.js';
 import { HalyardError } from '../errors.js';
 import type { FastifyInstance, HttpAdapter } from '../http/adapter.js';
 import { attachOwned, attachShared } from '../ws/attach.js';
@@ -62,6 +63,9 @@ export interface AppParts {
   readonly signals: boolean;
   readonly state: { draining: boolean };
 }
+
+/** What providers get to be disposed even where draining has taken all the time. */
+const minDisposeMs = 100;
 
 /** A running, or startable, app. Made by `createApp`. */
 export class App {
@@ -177,9 +181,12 @@ export class App {
     ]);
     for (const detach of this.#detachers) detach();
     this.#detachers.clear();
-    await container
+    const disposed = container
       .dispose()
       .catch((error: unknown) => logger.error({ err: error }, 'a provider could not be disposed'));
+    // A provider that takes its time gets what is left, and a moment in any case.
+    const leftMs = Math.max(minDisposeMs, deadline - performance.now());
+    await within(leftMs, disposed, () => logger.error('providers were not disposed within shutdown.timeout'));
   }
 
   [Symbol.asyncDispose](): Promise<void> {

@@ -24,6 +24,7 @@ export function compileHttp(scanned: ScannedHttp, options: CompileOptions): Http
   );
   const shared = { catchers: catchersOf(levels, resolver), responder: options.responders.http, observers, slots };
   const plan = compilePlan<HttpContext>({
+    stage: 'endpoint',
     ...shared,
     guards: [],
     interceptors: resolve<Interceptor>('interceptor'),

@@ -89,6 +89,7 @@ class PathCompiler {
 
   #endpoint(scanned: ScannedPath['endpoints'][number], timing: EndpointTiming): Endpoint {
     const plan = compilePlan<MessageContext>({
+      stage: 'endpoint',
       ...this.#parts(scanned, this.#messageGuards(scanned.components)),
       responder: this.#connectionResponder,
       invocation: { ...this.#invocation(scanned), withoutBody: false },
@@ -112,6 +113,7 @@ class PathCompiler {
   #connectPlan(scanned: ScannedMethod, guards: Resolve<Guard>[]): Plan<ConnectContext> {
     const isHook = !this.scanned.endpoints.some((endpoint) => endpoint === scanned);
     return compilePlan<ConnectContext>({
+      stage: isHook ? 'connect' : 'endpoint',
       ...this.#parts(scanned, isHook ? this.#resolve('guard', [scanned.components]) : guards),
       responder: this.#connectionResponder,
       invocation: { ...this.#invocation(scanned), withoutBody: true },
@@ -120,6 +122,7 @@ class PathCompiler {
 
   #hookPlan(scanned: ScannedMethod): Plan<DisconnectContext> {
     return compilePlan<DisconnectContext>({
+      stage: 'disconnect',
       ...this.#parts(scanned, []),
       interceptors: [],
       responder: this.options.responders.hook,

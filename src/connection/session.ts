@@ -9,12 +9,14 @@ import type { Plan } from '../pipeline/plan.js';
 import { run } from '../pipeline/run.js';
 import { checkCloseCode, cutReason } from './close-code.js';
 import type { Connection, ConnectionHost } from './connection.js';
+import { Heartbeat } from './heartbeat.js';
 import { Inbound, type InboundHost } from './inbound.js';
 import { count } from './metrics.js';
 import { Outbound, type OutboundListener } from './outbound.js';
 import type { PathHandle } from './path.js';
 import type { Services } from './services.js';
 import type { Transport, TransportListener } from './transport.js';
+import { within } from './within.js';
 
 /** How long a client that is not worth waiting for gets to take its close frame. */
 const graceMs = 1000;
@@ -25,10 +27,7 @@ export class Session implements TransportListener, ConnectionHost, InboundHost, 
   /** Takes the messages; the transport gives them to it directly. */
   readonly inbound: Inbound;
   readonly #outbound: Outbound;
-  #heartbeat: NodeJS.Timeout | undefined = undefined;
-  #awaitingPong = false;
-  /** What had been received when a pong was found missing. */
-  #dryAtBytes: number | undefined = undefined;
+  #heartbeat: Heartbeat | undefined = undefined;
   #pauseTimer: NodeJS.Timeout | undefined = undefined;
   #closeTimer: NodeJS.Timeout | undefined = undefined;
   #connectTimer: NodeJS.Timeout | undefined = undefined;
@@ -68,7 +67,7 @@ export class Session implements TransportListener, ConnectionHost, InboundHost, 
     this.connection.state = 'open';
     this.services.connections.add(this.connection);
     if (diagnostics.open.hasSubscribers) diagnostics.open.publish({ connection: this.connection });
-    if (pingMs !== false) this.#heartbeat = setTimeout(beat, pingMs, this);
+    if (pingMs !== false) this.#heartbeat = new Heartbeat(this.transport, pingMs, () => this.#losePeer());
     const pending = this.#runConnect(0);
     if (pending === undefined) this.#opened();
     else void pending.then(() => this.#opened());
@@ -77,7 +76,7 @@ export class Session implements TransportListener, ConnectionHost, InboundHost, 
   // --- what the transport reports --------------------------------------------------------------------------------
 
   pong(): void {
-    this.#awaitingPong = false;
+    this.#heartbeat?.pong();
   }
 
   drained(): void {
@@ -102,7 +101,7 @@ export class Session implements TransportListener, ConnectionHost, InboundHost, 
     const gone = new HalyardError('CONNECTION_CLOSED');
     this.#closed = ours ? new CloseInfo(ours.code, ours.reason, wasClean) : new CloseInfo(code, reason, wasClean);
     connection.state = 'closed';
-    clearTimeout(this.#heartbeat);
+    this.#heartbeat?.stop();
     clearTimeout(this.#pauseTimer);
     clearTimeout(this.#closeTimer);
     services.connections.delete(connection);
@@ -162,8 +161,7 @@ export class Session implements TransportListener, ConnectionHost, InboundHost, 
   pause(): void {
     if (this.#pauseTimer !== undefined || this.connection.state !== 'open') return;
     this.transport.pause();
-    // The pong of a ping that is under way may not be read any more.
-    this.#awaitingPong = false;
+    this.#heartbeat?.pause();
     this.#pauseTimer = setTimeout(
       () => this.closeNow(1013, 'messages are handled too slowly'),
       this.services.maxPauseMs,
@@ -203,25 +201,6 @@ export class Session implements TransportListener, ConnectionHost, InboundHost, 
   /** The connect stage failed: what the client gets is a close. */
   refuse(error: unknown): void {
     this.closeNow(closeCodeOf(error), payloadOf(error, this.services.exposeErrors).code);
-  }
-
-  /** One interval has passed. Only an unpaused socket can be expected to have read a pong. */
-  beat(): void {
-    const { pingMs } = this.path.current.options;
-    if (this.connection.state === 'closed' || pingMs === false) return;
-    if (this.#awaitingPong) {
-      const { receivedBytes } = this.transport;
-      // A process that was busy has not read yet what the client sent in time, and a pong may stand behind messages:
-      // only of a client that is read dry without one it can be said that there was none.
-      if (receivedBytes === this.#dryAtBytes) return this.#losePeer();
-      this.#dryAtBytes = receivedBytes;
-      setImmediate(beat, this);
-      return;
-    }
-    this.#dryAtBytes = undefined;
-    this.#awaitingPong = this.#pauseTimer === undefined;
-    this.transport.ping();
-    this.#heartbeat = setTimeout(beat, pingMs, this);
   }
 
   // --- stages --------------------------------------------------------------------------------------------------------
@@ -273,7 +252,7 @@ export class Session implements TransportListener, ConnectionHost, InboundHost, 
     if (this.#pauseTimer === undefined) return;
     clearTimeout(this.#pauseTimer);
     this.#pauseTimer = undefined;
-    this.#awaitingPong = false;
+    this.#heartbeat?.resume();
     this.transport.resume();
   }
 
@@ -342,31 +321,4 @@ export class Session implements TransportListener, ConnectionHost, InboundHost, 
   #disconnectContext(error: unknown): DisconnectContext {
     return new DisconnectContext(this.connection, this.path.current.route, undefined, error, this.services.logger);
   }
-}
-
-function beat(session: Session): void {
-  session.beat();
-}
-
-/**
- * Waits for a promise that never rejects, but not for ever: then `late` is called, and waited for instead.
- *
- * @param armed is given the timer: once it is cleared the wait has no end but the promise's
- */
-async function within(
-  ms: number | false,
-  pending: Promise<void>,
-  late: () => void | PromiseLike<void>,
-  armed?: (timer: NodeJS.Timeout) => void,
-): Promise<void> {
-  if (ms === false) return pending;
-  let timer: NodeJS.Timeout | undefined;
-  const timeout = new Promise<boolean>((resolve) => {
-    // What hangs must not keep a process that has nothing else to do: a socket that is open does that.
-    timer = setTimeout(resolve, ms, true).unref();
-    armed?.(timer);
-  });
-  const timedOut = await Promise.race([pending.then(() => false), timeout]);
-  clearTimeout(timer);
-  if (timedOut) await late();
 }

@@ -76,6 +76,8 @@ export interface PlanParts<C extends Context> {
   readonly observers: Observers;
   readonly slots: SlotTable;
   readonly resolver: Resolver;
+  /** What the call itself is: an endpoint's, or a hook's. */
+  readonly stage: 'endpoint' | 'connect' | 'disconnect';
 }
 
 /** The plan of a message, a connect, a hook or the handler of an HTTP request. */
@@ -95,7 +97,7 @@ export function compilePlan<C extends Context>(parts: PlanParts<C>): Plan<C> {
     ...guards.map(() => 'guard' as const),
     ...interceptors.map(() => 'pre' as const),
     ...args.steps.map(() => 'body' as const),
-    'endpoint',
+    parts.stage,
     'send',
   ];
   return finishPlan(parts, steps, stages, parts.interceptors.length > 0 || parts.observers.watchHandled);
