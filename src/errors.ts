@@ -55,6 +55,7 @@ const table = {
   CHANNEL_LIMIT: { status: 429, close: 1008, text: 'the connection has joined too many channels' },
   EVENT_RESERVED: { status: 500, close: 1011, text: 'this event name is reserved' },
   PROVIDER_MISSING: { status: 500, close: 1011, text: 'nothing provides this token' },
+  BROKER_BYTES: { status: 500, close: 1011, text: 'a message from another node cannot be read' },
   BROKER_CLOSED: { status: 503, close: 1013, temporary: true, text: 'the broker is closed' },
   APP_STATE: { status: 500, close: 1011, text: 'the app is not in a state for this' },
   // the start

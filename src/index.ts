@@ -90,7 +90,7 @@ export type { Ref } from './protocol/protocol.js';
 
 // Connections and channels
 export { Connection, type ConnectionData } from './connection/connection.js';
-export { Connections } from './connection/connections.js';
+export { Connections, type CloseOptions } from './connection/connections.js';
 export { CleanUp } from './connection/clean-up.js';
 export { CloseWebSocket, Sender } from './connection/sender.js';
 export type {
@@ -104,6 +104,10 @@ export type {
   SlowConsumer,
 } from './connection/options.js';
 export { Channels, type PublishOptions } from './channels/channels.js';
+
+// Between nodes
+export { memoryBroker } from './broker/memory.js';
+export type { Broker, BrokerHealth, LinkState, Unsubscribe } from './broker/broker.js';
 
 // Providers
 export type { Container, ContainerScope, Provider, Token } from './di/provider.js';

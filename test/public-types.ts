@@ -137,6 +137,7 @@ export type Options = [
       | 'controllers'
       | 'providers'
       | 'container'
+      | 'broker'
       | 'use'
       | 'prefix'
       | 'server'
@@ -467,6 +468,33 @@ export type Services = [
         readonly get: (id: string) => halyard.Connection | undefined;
         readonly ids: () => string[];
         readonly count: () => number;
+        readonly send: (id: string, value: unknown) => Promise<void>;
+        readonly sendToUser: (user: string, value: unknown) => Promise<void>;
+        readonly broadcast: (value: unknown, options?: { except?: { readonly id: string } | string }) => Promise<void>;
+        readonly close: (id: string, options?: halyard.CloseOptions) => Promise<void>;
+        readonly closeUser: (user: string, options?: halyard.CloseOptions) => Promise<void>;
+      }
+    >
+  >,
+  Check<Fills<halyard.CloseOptions, { code: number; reason: string }>>,
+  Check<Same<halyard.LinkState, 'up' | 'down'>>,
+  Check<Same<halyard.Unsubscribe, () => Promise<void>>>,
+  Check<
+    Reads<
+      halyard.BrokerHealth,
+      { readonly link: halyard.LinkState; readonly queued: number; readonly latencyMs?: number }
+    >
+  >,
+  Check<
+    Reads<
+      halyard.Broker,
+      {
+        readonly ordering: 'total' | 'publisher';
+        readonly publish: (subject: string, bytes: Uint8Array) => Promise<void>;
+        readonly subscribe: (subject: string, onBytes: (bytes: Uint8Array) => void) => Promise<halyard.Unsubscribe>;
+        readonly onLink: (listener: (state: halyard.LinkState) => void) => () => void;
+        readonly health: () => halyard.BrokerHealth;
+        readonly close: () => Promise<void>;
       }
     >
   >,
@@ -514,6 +542,7 @@ export type Services = [
 
 export type TheApp = [
   Check<Reads<typeof halyard.createApp, (options?: halyard.AppOptions) => Promise<halyard.App>>>,
+  Check<Reads<typeof halyard.memoryBroker, () => halyard.Broker>>,
   Check<
     Reads<
       halyard.App,

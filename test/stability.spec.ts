@@ -13,11 +13,11 @@ const values = `
   Inject Injectable InvalidCloseCodeError Ip Json Message OnConnect OnDisconnect OnError Optional Options Param
   ParseArrayPipe ParseBoolPipe ParseEnumPipe ParseFloatPipe ParseIntPipe ParseUUIDPipe Patch Post Put Query Redirect
   Refusal Reply Request Sender SetHeader SetMetadata Sse SseEvent Use UseCatchers UseGuards UseInterceptors UseMiddleware
-  UseObservers UsePipes WebSocket WebSocketMode answer closeWith connect createApp createParamDecorator each refuse
+  UseObservers UsePipes WebSocket WebSocketMode answer closeWith connect createApp createParamDecorator each memoryBroker refuse
 `;
 
 const types = `
-  AppMetrics AppOptions BootCode BootProblem Catcher Class ConnectContext ConnectionData ConnectionOptions Container
+  AppMetrics AppOptions BootCode Broker BrokerHealth CloseOptions LinkState Unsubscribe BootProblem Catcher Class ConnectContext ConnectionData ConnectionOptions Container
   ContainerScope ControllerOptions CookieOptions DisconnectContext DropReason Dropped Duration Each ErrorPayload Guard
   HttpContext Interceptor LimitOptions ListenOptions Listening MaybePromise MessageContext MessageOptions Middleware Mode
   Observer Order Origins Outcome ParameterInfo Pipe Provider PublishOptions RateLimit Ref Route RouteDescription Scope

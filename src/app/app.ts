@@ -169,7 +169,7 @@ export class App {
   }
 
   async #close(): Promise<void> {
-    const { http, upgrades, settings, container, state, logger } = this.#parts;
+    const { http, upgrades, settings, container, services, state, logger } = this.#parts;
     state.draining = true;
     // A listen that is still under way is let finish, so that what it opens is closed.
     await this.#listening?.catch(() => undefined);
@@ -179,6 +179,7 @@ export class App {
       drain(upgrades.sessions, settings.shutdown),
       http.close(Math.max(0, deadline - performance.now())),
     ]);
+    await Promise.all([services.channels.close(), services.connections.shut()]);
     for (const detach of this.#detachers) detach();
     this.#detachers.clear();
     const disposed = container

@@ -1,5 +1,6 @@
 import findMyWay from 'find-my-way';
 
+import { memoryBroker } from '../broker/memory.js';
 import { Channels } from '../channels/channels.js';
 import { Connections } from '../connection/connections.js';
 import { Metrics } from '../connection/metrics.js';
@@ -47,8 +48,10 @@ export async function createApp(options: AppOptions = {}): Promise<App> {
   const settings = resolveSettings(options, problems);
   const logger = createLogger(isInspected() ? false : options.logger);
   const controllers = await loadControllers(options.controllers ?? [], problems);
-  const connections = new Connections();
+  const broker = options.broker ?? memoryBroker();
+  const connections = new Connections(broker, (error) => logger.error({ err: error }, 'a connection operation failed'));
   const channels = new Channels({
+    broker,
     channelsPerConnection: settings.limits.channelsPerConnection,
     find: (id) => connections.get(id),
     failed: (error) => logger.error({ err: error }, 'a channel operation failed'),
@@ -98,6 +101,7 @@ export async function createApp(options: AppOptions = {}): Promise<App> {
   warn(scanned, settings.connection.mode, (text) => logger.warn(text));
 
   await container.build();
+  await connections.open();
   const instances = new Map<unknown, unknown>();
   for (const token of tokens) if (!container.isScoped(token)) instances.set(token, await container.resolve(token));
   const notes = new RefusalNotes(settings.exposeErrors);

@@ -20,6 +20,7 @@ import {
   type ResolvedRateLimit,
   type Size,
 } from '../connection/options.js';
+import type { Broker } from '../broker/broker.js';
 import type { Container, Provider } from '../di/provider.js';
 import type { FastifyInstance } from '../http/adapter.js';
 import type { BootProblem } from '../errors.js';
@@ -63,6 +64,8 @@ export interface AppOptions {
   https?: TlsOptions;
   /** Configures Fastify before Halyard's routes are added: plugins, hooks, routes of your own. */
   http?: (fastify: FastifyInstance) => MaybePromise<void>;
+  /** Carries publications between nodes. One that you give is yours to close. @default memoryBroker() */
+  broker?: Broker;
   /** Which proxies' forwarded headers are believed: Fastify's values. @default false */
   trustProxy?: TrustProxy;
   /** For every path. @default 'same-host' */

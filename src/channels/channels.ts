@@ -1,6 +1,8 @@
+import type { Broker, Unsubscribe } from '../broker/broker.js';
 import { HalyardError } from '../errors.js';
-import { isReservedEvent } from '../protocol/plain.js';
-import { SharedFrame, type Protocol, type Publication } from '../protocol/protocol.js';
+import { isReservedEvent, serialize } from '../protocol/plain.js';
+import { SharedFrame, type Protocol } from '../protocol/protocol.js';
+import { decodePublication, encodePublication, type Publication } from './publication.js';
 
 /** Who can be sent publications: all that a channel knows of a connection. */
 export interface Subscriber {
@@ -22,32 +24,39 @@ export interface PublishOptions {
   event?: string;
 }
 
-interface Pending {
-  readonly publication: Publication;
-  readonly frames: ReadonlyMap<Protocol, SharedFrame>;
-  readonly except: string | undefined;
+/** One channel in this process. */
+interface Local {
+  readonly subscribers: Set<Subscriber>;
+  /** At the broker. Resolves when it is active; a failure takes the channel back. */
+  subscription: Promise<Unsubscribe>;
+  /** Nobody is left: it is kept for a moment, as the next one is often about to come. */
+  ending: NodeJS.Timeout | undefined;
 }
 
+export interface ChannelsOptions {
+  readonly broker: Broker;
+  /** How many channels one connection may join. */
+  readonly channelsPerConnection: number;
+  find(id: string): Subscriber | undefined;
+  /** Told of what fails without a connection that could be told: nobody may be awaiting it. */
+  failed(error: unknown): void;
+}
+
+/** How long a subscription without subscribers is kept at the broker. */
+const lingerMs = 1000;
 const maxNameBytes = 200;
 const nobody: ReadonlySet<Subscriber> = new Set();
 
 /**
- * Channels and their subscribers. An index from channel to subscribers: publishing costs O(subscribers of that channel),
- * the value is serialised once, and all sockets share one frame.
+ * Channels and their subscribers. An index from channel to subscribers: publishing costs O(subscribers of that channel)
+ * on each node that has any, the value is serialised once, and all sockets share one frame. A node subscribes at the
+ * broker only to channels that it has subscribers for; its own publications come back through the broker like all others,
+ * so that all see the order that the broker keeps.
  */
 export class Channels {
-  readonly #subscribers = new Map<string, Set<Subscriber>>();
-  #pending: Pending[] = [];
+  readonly #locals = new Map<string, Local>();
 
-  constructor(
-    private readonly options: {
-      /** How many channels one connection may join. */
-      readonly channelsPerConnection: number;
-      find(id: string): Subscriber | undefined;
-      /** Told of what fails without a connection that could be told: nobody may be awaiting it. */
-      failed(error: unknown): void;
-    },
-  ) {}
+  constructor(private readonly options: ChannelsOptions) {}
 
   /**
    * Lets a connection, or the one with this id, receive the channel's publications. Joining twice is joining once.
@@ -64,12 +73,17 @@ export class Channels {
     if (!subscriber) throw new HalyardError('CONNECTION_CLOSED');
     subscriber.requireOpen();
     const joined = (subscriber.joined ??= new Set());
-    if (joined.has(channel)) return;
+    if (joined.has(channel)) return void (await this.#locals.get(channel)?.subscription);
     if (joined.size >= this.options.channelsPerConnection) throw new HalyardError('CHANNEL_LIMIT');
     joined.add(channel);
-    const subscribers = this.#subscribers.get(channel);
-    if (subscribers) subscribers.add(subscriber);
-    else this.#subscribers.set(channel, new Set([subscriber]));
+    const local = this.#open(channel);
+    local.subscribers.add(subscriber);
+    try {
+      await local.subscription;
+    } catch (error) {
+      if (subscriber.joined?.delete(channel)) this.#remove(subscriber, channel);
+      throw error;
+    }
   }
 
   /** Ends it. Leaving what was not joined does nothing. */
@@ -92,24 +106,30 @@ export class Channels {
    * @param publisher who is told of a failure
    */
   publish(channel: string, value: unknown, options: PublishOptions = {}, publisher?: Subscriber): Promise<void> {
-    return this.#observed(this.#publish(channel, value, options), publisher);
+    return this.#observed(this.#publish(channel, value, options, publisher), publisher);
   }
 
-  async #publish(channel: string, value: unknown, { event, except }: PublishOptions): Promise<void> {
+  async #publish(
+    channel: string,
+    value: unknown,
+    { event, except }: PublishOptions,
+    publisher: Subscriber | undefined,
+  ): Promise<void> {
     checkName(channel);
     if (event !== undefined && isReservedEvent(event)) {
       throw new HalyardError('EVENT_RESERVED', { message: `the event name ${JSON.stringify(event)} is reserved` });
     }
-    const publication = { channel, value, event };
     // Serialised now: what the caller does to the value afterwards must not show.
-    const frames = new Map<Protocol, SharedFrame>();
-    for (const { protocol } of this.#subscribers.get(channel) ?? nobody) {
-      if (!frames.has(protocol)) frames.set(protocol, new SharedFrame(protocol.encodePublication(publication)));
-    }
-    if (frames.size === 0) return;
-    if (this.#pending.push({ publication, frames, except: typeof except === 'object' ? except.id : except }) === 1) {
-      queueMicrotask(() => this.#flush());
-    }
+    const payload = serialize(value, event);
+    const publication: Publication = {
+      channel,
+      senderId: publisher?.id,
+      timestamp: Date.now(),
+      event,
+      except: typeof except === 'object' ? except.id : except,
+      payload,
+    };
+    await this.options.broker.publish(subjectOf(channel), encodePublication(publication));
   }
 
   /** The ids of a channel's subscribers. */
@@ -119,27 +139,68 @@ export class Channels {
 
   /** How many subscribers a channel has. */
   async count(channel: string): Promise<number> {
-    return this.#subscribers.get(channel)?.size ?? 0;
+    return this.#locals.get(channel)?.subscribers.size ?? 0;
   }
 
   /** The ids of a channel's subscribers in this process. */
   local(channel: string): string[] {
-    return [...(this.#subscribers.get(channel) ?? nobody)].map((subscriber) => subscriber.id);
+    return [...(this.#locals.get(channel)?.subscribers ?? nobody)].map((subscriber) => subscriber.id);
   }
 
   /** How many channels have subscribers in this process. */
   get size(): number {
-    return this.#subscribers.size;
+    let size = 0;
+    for (const { subscribers } of this.#locals.values()) if (subscribers.size > 0) size++;
+    return size;
   }
 
-  #flush(): void {
-    const pending = this.#pending;
-    this.#pending = [];
-    for (const { publication, frames, except } of pending) {
-      for (const subscriber of this.#subscribers.get(publication.channel) ?? nobody) {
-        const frame = frames.get(subscriber.protocol);
-        if (frame && subscriber.id !== except) subscriber.deliver(frame, publication.channel, publication.event);
+  /** @internal Takes all subscriptions back. */
+  async close(): Promise<void> {
+    const locals = [...this.#locals.values()];
+    this.#locals.clear();
+    for (const { ending } of locals) clearTimeout(ending);
+    await Promise.allSettled(locals.map(async ({ subscription }) => (await subscription)()));
+  }
+
+  /** The channel, subscribed at the broker from its first subscriber on. */
+  #open(channel: string): Local {
+    const existing = this.#locals.get(channel);
+    if (existing) {
+      clearTimeout(existing.ending);
+      existing.ending = undefined;
+      return existing;
+    }
+    const subscribers = new Set<Subscriber>();
+    const onBytes = (bytes: Uint8Array): void => this.#deliver(subscribers, bytes);
+    const subscription = this.options.broker.subscribe(subjectOf(channel), onBytes);
+    const local: Local = { subscribers, subscription, ending: undefined };
+    this.#locals.set(channel, local);
+    subscription.catch(() => {
+      if (this.#locals.get(channel) === local) this.#locals.delete(channel);
+    });
+    return local;
+  }
+
+  /** One frame for each protocol that is spoken in the channel. What one subscriber throws does not reach the next. */
+  #deliver(subscribers: ReadonlySet<Subscriber>, bytes: Uint8Array): void {
+    if (subscribers.size === 0) return;
+    let publication: Publication;
+    try {
+      publication = decodePublication(bytes);
+    } catch (error) {
+      this.options.failed(error);
+      return;
+    }
+    const { channel, event, except } = publication;
+    const frames = new Map<Protocol, SharedFrame>();
+    for (const subscriber of subscribers) {
+      if (subscriber.id === except) continue;
+      let frame = frames.get(subscriber.protocol);
+      if (!frame) {
+        frame = new SharedFrame(subscriber.protocol.encodePublication(publication));
+        frames.set(subscriber.protocol, frame);
       }
+      subscriber.deliver(frame, channel, event);
     }
   }
 
@@ -154,10 +215,18 @@ export class Channels {
   }
 
   #remove(subscriber: Subscriber, channel: string): void {
-    const subscribers = this.#subscribers.get(channel);
-    subscribers?.delete(subscriber);
-    if (subscribers?.size === 0) this.#subscribers.delete(channel);
+    const local = this.#locals.get(channel);
+    if (!local?.subscribers.delete(subscriber) || local.subscribers.size > 0) return;
+    local.ending = setTimeout(() => {
+      this.#locals.delete(channel);
+      local.subscription.then((unsubscribe) => unsubscribe()).catch((error: unknown) => this.options.failed(error));
+    }, lingerMs).unref();
   }
+}
+
+/** What a channel is called at the broker. */
+function subjectOf(channel: string): string {
+  return `c:${channel}`;
 }
 
 /** Channel names are data: 1 to 200 bytes, any characters. */

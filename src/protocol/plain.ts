@@ -1,5 +1,5 @@
 import { HalyardError, type ErrorPayload } from '../errors.js';
-import type { FrameData, InboundMessage, Protocol, Publication, Ref } from './protocol.js';
+import type { FrameData, InboundMessage, Protocol, EncodablePublication, Ref } from './protocol.js';
 
 const maxRefLength = 64;
 
@@ -53,19 +53,27 @@ export const plain: Protocol = {
     return `{"event":"end","ref":${JSON.stringify(ref)}}`;
   },
 
-  encodePublication({ channel, value, event }: Publication): FrameData {
-    if (event === undefined) return encodeValue(value);
-    if (isBinaryValue(value)) {
-      throw new HalyardError('SEND_VALUE', { message: 'bytes cannot be published with an event: leave it out' });
-    }
+  encodePublication({ channel, event, payload }: EncodablePublication): FrameData {
+    if (event === undefined) return payload;
     const head = `{"event":${JSON.stringify(event)},"channel":${JSON.stringify(channel)}`;
-    return `${head},"payload":${stringify(value)}}`;
+    return `${head},"payload":${payload as string}}`;
   },
 
   encodeDropped(channel, count) {
     return `{"event":"dropped","channel":${JSON.stringify(channel)},"count":${count}}`;
   },
 };
+
+/**
+ * A value as it travels in a publication: with an event as JSON, without one as a frame of its own. Throws
+ * `HALYARD_SEND_VALUE`, also for bytes with an event, which JSON does not hold.
+ */
+export function serialize(value: unknown, event: string | undefined): FrameData {
+  if (event === undefined) return encodeValue(value);
+  if (isBinaryValue(value))
+    throw new HalyardError('SEND_VALUE', { message: 'bytes cannot be published with an event' });
+  return stringify(value);
+}
 
 /** A value as a frame of its own: text and bytes as they are, all else as JSON. */
 export function encodeValue(value: unknown): FrameData {

@@ -19,11 +19,12 @@ export interface InboundMessage {
   ref: Ref | undefined;
 }
 
-/** A value on its way to the subscribers of a channel. */
-export interface Publication {
+/** What a protocol needs to know of a publication. */
+export interface EncodablePublication {
   readonly channel: string;
-  readonly value: unknown;
   readonly event: string | undefined;
+  /** Serialised: bytes, or text; with an event the text is JSON. */
+  readonly payload: FrameData;
 }
 
 /**
@@ -42,7 +43,7 @@ export interface Protocol {
   encodeError(payload: ErrorPayload, ref: Ref | undefined): string;
   /** The end of a stream that was asked for with a ref. */
   encodeEnd(ref: Ref): string;
-  encodePublication(publication: Publication): FrameData;
+  encodePublication(publication: EncodablePublication): FrameData;
   /** How many publications a slow reader did not get. */
   encodeDropped(channel: string, count: number): string;
 }
