@@ -53,6 +53,7 @@ const table = {
   SEND_OVERFLOW: { status: 500, close: 1013, temporary: true, text: 'the client reads too slowly' },
   CHANNEL_NAME: { status: 500, close: 1011, text: 'a channel name has 1 to 200 bytes' },
   CHANNEL_LIMIT: { status: 429, close: 1008, text: 'the connection has joined too many channels' },
+  NO_ROOM: { status: 409, close: 1008, text: 'the connection is in no channel' },
   EVENT_RESERVED: { status: 500, close: 1011, text: 'this event name is reserved' },
   PROVIDER_MISSING: { status: 500, close: 1011, text: 'nothing provides this token' },
   BROKER_BYTES: { status: 500, close: 1011, text: 'a message from another node cannot be read' },

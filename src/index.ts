@@ -105,6 +105,10 @@ export type {
 } from './connection/options.js';
 export { Channels, type PublishOptions } from './channels/channels.js';
 
+// Other styles
+export { Actions, actions, type ActionSet } from './styles/actions.js';
+export { ConnectionEvent } from './styles/connection-event.js';
+
 // Between nodes
 export { memoryBroker } from './broker/memory.js';
 export type { Broker, BrokerHealth, LinkState, Unsubscribe } from './broker/broker.js';

@@ -105,6 +105,7 @@ interface AllMessageOptions {
   timeout: halyard.Duration | false;
   rateLimit: halyard.RateLimit;
   triggerOnConnect: boolean;
+  events: boolean;
 }
 
 type ComponentLike = halyard.Class | object;
@@ -306,6 +307,36 @@ export type Components = [
   Check<Reads<halyard.Dropped, { reason: halyard.DropReason; count: number; channel?: string }>>,
   Check<Reads<halyard.CloseInfo, { code: number; reason: string; wasClean: boolean }>>,
   Check<Reads<halyard.ConnectionError, { error: unknown }>>,
+  Check<
+    Reads<
+      halyard.ConnectionEvent,
+      {
+        readonly type: 'connect' | 'message' | 'disconnect';
+        readonly connectionId: string;
+        readonly message: string | Buffer | undefined;
+        readonly channel: string | undefined;
+        readonly params: halyard.Request['params'];
+        readonly query: halyard.Request['query'];
+        readonly headers: halyard.Request['headers'];
+        readonly json: () => unknown;
+      }
+    >
+  >,
+  Check<Reads<typeof halyard.actions, (set: halyard.ActionSet) => halyard.Actions>>,
+  Check<
+    Fills<
+      halyard.ActionSet,
+      {
+        leave: string;
+        join: string;
+        send: unknown;
+        broadcast: unknown;
+        broadcastRoom: unknown;
+        broadcastChannel: { channel: string; message: unknown };
+        close: string | { code?: number; reason?: string };
+      }
+    >
+  >,
   Check<Reads<halyard.CloseWith, { code: number; reason: string }>>,
   Check<Reads<halyard.Answer, { value: unknown; status: number | undefined }>>,
   Check<Reads<halyard.Refusal, { status: number; message: string | undefined }>>,

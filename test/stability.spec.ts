@@ -8,16 +8,16 @@ import * as halyard from 'halyard';
 import * as testing from 'halyard/testing';
 
 const values = `
-  All Answer App Body BootError Catch Channels CleanUp CloseInfo CloseWebSocket CloseWith Connection ConnectionError
+  Actions All Answer App Body BootError Catch Channels CleanUp CloseInfo CloseWebSocket CloseWith Connection ConnectionError ConnectionEvent
   Connections Context Controller Cookie DROP Data DefaultValuePipe Delete Get HalyardError Head Header HttpCode HttpError
   Inject Injectable InvalidCloseCodeError Ip Json Message OnConnect OnDisconnect OnError Optional Options Param
   ParseArrayPipe ParseBoolPipe ParseEnumPipe ParseFloatPipe ParseIntPipe ParseUUIDPipe Patch Post Put Query Redirect
   Refusal Reply Request Sender SetHeader SetMetadata Sse SseEvent Use UseCatchers UseGuards UseInterceptors UseMiddleware
-  UseObservers UsePipes WebSocket WebSocketMode answer closeWith connect createApp createParamDecorator each memoryBroker refuse
+  UseObservers UsePipes WebSocket WebSocketMode actions answer closeWith connect createApp createParamDecorator each memoryBroker refuse
 `;
 
 const types = `
-  AppMetrics AppOptions BootCode Broker BrokerHealth CloseOptions LinkState Unsubscribe BootProblem Catcher Class ConnectContext ConnectionData ConnectionOptions Container
+  ActionSet AppMetrics AppOptions BootCode Broker BrokerHealth CloseOptions LinkState Unsubscribe BootProblem Catcher Class ConnectContext ConnectionData ConnectionOptions Container
   ContainerScope ControllerOptions CookieOptions DisconnectContext DropReason Dropped Duration Each ErrorPayload Guard
   HttpContext Interceptor LimitOptions ListenOptions Listening MaybePromise MessageContext MessageOptions Middleware Mode
   Observer Order Origins Outcome ParameterInfo Pipe Provider PublishOptions RateLimit Ref Route RouteDescription Scope

@@ -9,6 +9,7 @@ import { CloseInfo } from '../pipeline/close-info.js';
 import { Context, type ConnectContext, type DisconnectContext, type MessageContext } from '../pipeline/context.js';
 import type { Builtin, Place } from '../pipeline/parameters.js';
 import { Reply } from '../pipeline/reply.js';
+import { ConnectionEvent } from '../styles/connection-event.js';
 import { Request } from '../pipeline/request.js';
 
 /** Bound in `@OnError`: what went wrong on a connection. */
@@ -46,6 +47,13 @@ export function builtinsOf(responder: ConnectionResponder): ReadonlyMap<unknown,
       {
         places: open,
         get: (c, post) => new ContextSender(responder, c as MessageContext | ConnectContext, post),
+      },
+    ],
+    [
+      ConnectionEvent,
+      {
+        places: ['message', 'connect', 'disconnect'],
+        get: (c) => new ConnectionEvent(c as MessageContext | ConnectContext | DisconnectContext),
       },
     ],
     [CloseInfo, { places: ['disconnect'], get: (c) => (c as DisconnectContext).info }],

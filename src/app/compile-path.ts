@@ -58,12 +58,15 @@ class PathCompiler {
     });
     const events = endpoints.filter(({ route: { event } }) => event !== undefined);
     const sendOnly = timing.options.mode === 'sendOnly';
-    const triggered = scanned.endpoints.filter((endpoint) => sendOnly || endpoint.options.triggerOnConnect);
+    const triggered = scanned.endpoints.filter(
+      ({ options: { triggerOnConnect, events } }) => sendOnly || triggerOnConnect === true || events === true,
+    );
     const connect = [
       ...scanned.hooks.connect.map((hook) => this.#connectPlan(hook, [])),
       ...triggered.map((endpoint) => this.#connectPlan(endpoint, this.#messageGuards(endpoint.components))),
     ];
-    const disconnect = scanned.hooks.disconnect.map((hook) => this.#hookPlan(hook));
+    const evented = scanned.endpoints.filter(({ options }) => options.events);
+    const disconnect = [...scanned.hooks.disconnect, ...evented].map((method) => this.#hookPlan(method));
     const error = scanned.hooks.error.map((hook) => this.#hookPlan(hook));
     return Object.freeze({
       route,

@@ -4,6 +4,7 @@ import { memoryBroker } from '../broker/memory.js';
 import { Channels } from '../channels/channels.js';
 import { Connections } from '../connection/connections.js';
 import { Metrics } from '../connection/metrics.js';
+import { Performable } from '../connection/performable.js';
 import type { PathHandle } from '../connection/path.js';
 import { RateLimiter } from '../connection/rate-limiter.js';
 import { ConnectionResponder } from '../connection/responder.js';
@@ -115,7 +116,7 @@ export async function createApp(options: AppOptions = {}): Promise<App> {
       connection: (receiveOnly) => (receiveOnly ? receiving : replying),
       upgrade: notes,
       http: new HttpResponder(settings.exposeErrors),
-      hook: hookResponder,
+      hook: hookResponderOf(connections),
     },
   };
   paths.forEach(({ path, timing }, index) => (handles[index]!.current = compilePath(path, timing, compileOptions)));
@@ -171,12 +172,16 @@ export async function createApp(options: AppOptions = {}): Promise<App> {
 }
 
 /** What `@OnDisconnect` and `@OnError` return is nobody's; what they throw has been reported. */
-const hookResponder: Responder<DisconnectContext> = {
-  respond: () => undefined,
-  fail: () => undefined,
-  answer: () => undefined,
-  close: () => undefined,
-};
+function hookResponderOf(connections: Connections): Responder<DisconnectContext> {
+  const nothing = (): undefined => undefined;
+  return {
+    respond: (c, value) =>
+      value instanceof Performable ? value.perform(c, { connections, send: nothing }) : undefined,
+    fail: nothing,
+    answer: nothing,
+    close: nothing,
+  };
+}
 
 type Router = findMyWay.Instance<findMyWay.HTTPVersion.V1>;
 

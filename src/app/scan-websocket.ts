@@ -1,6 +1,7 @@
 /** The WebSocket paths of controllers: their endpoints and hooks. */
 import type { ConnectionOptions, MessageOptions, Order } from '../connection/options.js';
 import type { Class, HookName } from '../metadata/metadata.js';
+import { isThenable } from '../pipeline/maybe-promise.js';
 import { nameOf } from '../pipeline/parameters.js';
 import type { Mode } from '../pipeline/route.js';
 import { isReservedEvent } from '../protocol/plain.js';
@@ -67,7 +68,11 @@ export class WebSocketScanner {
             'give it an `event`, or another path',
           );
         } else {
-          target?.endpoints.push({ ...scanned, options });
+          target?.endpoints.push({
+            ...scanned,
+            options,
+            ...(options.events ? { method: withoutNull(scanned.method) } : {}),
+          });
         }
       }
     }
@@ -202,6 +207,14 @@ export class WebSocketScanner {
   }
 
   #checkMode({ handler, options, parameters }: ScannedEndpoint, mode: Mode, alone: boolean): void {
+    if (options.events && (!alone || options.event !== undefined || mode === 'sendOnly')) {
+      this.scan.report(
+        'HALYARD_BOOT_OPTIONS',
+        handler,
+        'an endpoint of events takes all messages of its path',
+        'make it the only endpoint of its path, without `event` and not sendOnly',
+      );
+    }
     if (mode !== 'sendOnly') return;
     if (!alone || options.event !== undefined) {
       this.scan.report(
@@ -252,6 +265,14 @@ function connectionOptionsOf(options: ConnectionOptions & MessageOptions): Conne
   return Object.fromEntries(
     Object.entries(options).filter(([name, value]) => connectionOptionNames.has(name) && value !== undefined),
   );
+}
+
+/** For endpoints of events, which are to return something even where there is nothing to say. */
+function withoutNull(method: ScannedMethod['method']): ScannedMethod['method'] {
+  return function (this: unknown, ...args) {
+    const result = method.apply(this, args);
+    return isThenable(result) ? result.then((value) => value ?? undefined) : (result ?? undefined);
+  };
 }
 
 function isOrder(order: Order): boolean {

@@ -65,6 +65,8 @@ export interface MessageOptions {
   rateLimit?: RateLimit;
   /** Also runs when the connection opens, with a body of `null`. */
   triggerOnConnect?: boolean;
+  /** Gets connect, messages and disconnect, as a `ConnectionEvent`; alone on its path. There `null` does nothing. */
+  events?: boolean;
 }
 
 const durationUnits: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 };

@@ -6,6 +6,7 @@ import type { ConnectContext, Context, MessageContext } from '../pipeline/contex
 import type { PostChain, Responder } from '../pipeline/plan.js';
 import { isBinaryValue } from '../protocol/plain.js';
 import type { Ref } from '../protocol/protocol.js';
+import { Performable } from './performable.js';
 import { Sender } from './sender.js';
 import type { Services } from './services.js';
 import type { Session } from './session.js';
@@ -22,6 +23,9 @@ export class ConnectionResponder implements Responder<Replying> {
 
   respond(c: Replying, value: unknown, post: PostChain): Waiting {
     if (value === undefined) return this.#finish(c, undefined);
+    if (value instanceof Performable) {
+      return this.#perform(c, value, post);
+    }
     if (this.receiveOnly) {
       this.#drop(c, 'receive-only');
       return this.#finish(c, undefined);
@@ -68,6 +72,19 @@ export class ConnectionResponder implements Responder<Replying> {
     // Without waiting where nothing is to be waited for: what the endpoint returns next must not overtake it.
     const posted = post(c, value);
     await this.#value(c, isThenable(posted) ? await posted : posted);
+  }
+
+  /** Under a ref the value that was sent is the reply, and not before all has been done. */
+  async #perform(c: Replying, value: Performable, post: PostChain): Promise<void> {
+    let result: unknown;
+    const send = async (sent: unknown): Promise<void> => {
+      if (this.receiveOnly) return this.#drop(c, 'receive-only');
+      const posted = await post(c, sent);
+      if (refOf(c) === undefined) await this.#value(c, posted);
+      else result = posted;
+    };
+    await value.perform(c, { connections: this.services.connections, send });
+    if (!c.settled) await this.#reply(c, result);
   }
 
   /** The last word on a message: a result, or for `undefined` and `DROP` what a ref is still owed. */
