@@ -4,7 +4,7 @@ import 'reflect-metadata';
 // The app
 export { createApp } from './app/create-app.js';
 export { App, type AppMetrics, type Listening, type ListenOptions } from './app/app.js';
-export type { AppOptions, LimitOptions, ShutdownOptions } from './app/settings.js';
+export type { AppOptions, LimitOptions, NodeOptions, ShutdownOptions } from './app/settings.js';
 export type { RouteDescription } from './app/describe.js';
 export { ConnectionError } from './app/builtins.js';
 
@@ -89,7 +89,7 @@ export type { TrustProxy } from './pipeline/trust-proxy.js';
 export type { Ref } from './protocol/protocol.js';
 
 // Connections and channels
-export { Connection, type ConnectionData } from './connection/connection.js';
+export { Connection, type ConnectionData, type JoinOptions } from './connection/connection.js';
 export { Connections, type CloseOptions } from './connection/connections.js';
 export { CleanUp } from './connection/clean-up.js';
 export { CloseWebSocket, Sender } from './connection/sender.js';
@@ -104,6 +104,11 @@ export type {
   SlowConsumer,
 } from './connection/options.js';
 export { Channels, type PublishOptions } from './channels/channels.js';
+
+// Presence
+export { Presence, type PresenceMetrics, type TrackOptions } from './presence/presence.js';
+export type { Meta } from './presence/meta.js';
+export type { PresenceListener, Present, PresentMeta } from './presence/presence-channel.js';
 
 // Other styles
 export { Actions, actions, type ActionSet } from './styles/actions.js';

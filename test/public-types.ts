@@ -138,7 +138,6 @@ export type Options = [
       | 'controllers'
       | 'providers'
       | 'container'
-      | 'broker'
       | 'use'
       | 'prefix'
       | 'server'
@@ -158,6 +157,9 @@ export type Options = [
       | 'ping'
       | 'compression'
       | 'outbound'
+      | 'maxPresence'
+      | 'broker'
+      | 'node'
       | 'shutdown'
       | 'signals'
       | 'logger'
@@ -573,6 +575,39 @@ export type Services = [
 
 export type TheApp = [
   Check<Reads<typeof halyard.createApp, (options?: halyard.AppOptions) => Promise<halyard.App>>>,
+  Check<Fills<halyard.NodeOptions, { name: string; heartbeat: halyard.Duration; lease: halyard.Duration }>>,
+  Check<Fills<halyard.JoinOptions, { presence: boolean }>>,
+  Check<Fills<halyard.TrackOptions, { leaveDelay: halyard.Duration }>>,
+  Check<Reads<{ name: string }, halyard.Meta>>,
+  Check<
+    Reads<
+      halyard.Presence,
+      {
+        track(
+          connection: halyard.Connection,
+          channel: string,
+          key?: string,
+          meta?: halyard.Meta,
+          options?: halyard.TrackOptions,
+        ): Promise<void>;
+        update(
+          connection: halyard.Connection,
+          channel: string,
+          patch: halyard.Meta | ((meta: halyard.Meta) => halyard.Meta),
+        ): Promise<void>;
+        untrack(connection: halyard.Connection, channel?: string): Promise<void>;
+        watch(connection: halyard.Connection, channel: string): Promise<void>;
+        unwatch(connection: halyard.Connection, channel: string): Promise<void>;
+        list(channel: string): Promise<halyard.Present[]>;
+        get(channel: string, key: string): Promise<halyard.Present | undefined>;
+        count(channel: string): Promise<number>;
+        onJoin(channel: string, listener: halyard.PresenceListener): () => void;
+        onLeave(channel: string, listener: halyard.PresenceListener): () => void;
+        metrics(): halyard.PresenceMetrics;
+      }
+    >
+  >,
+  Check<Same<halyard.Present, { readonly key: string; readonly metas: readonly halyard.PresentMeta[] }>>,
   Check<Reads<typeof halyard.memoryBroker, () => halyard.Broker>>,
   Check<
     Reads<

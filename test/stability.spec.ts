@@ -11,7 +11,7 @@ const values = `
   Actions All Answer App Body BootError Catch Channels CleanUp CloseInfo CloseWebSocket CloseWith Connection ConnectionError ConnectionEvent
   Connections Context Controller Cookie DROP Data DefaultValuePipe Delete Get HalyardError Head Header HttpCode HttpError
   Inject Injectable InvalidCloseCodeError Ip Json Message OnConnect OnDisconnect OnError Optional Options Param
-  ParseArrayPipe ParseBoolPipe ParseEnumPipe ParseFloatPipe ParseIntPipe ParseUUIDPipe Patch Post Put Query Redirect
+  ParseArrayPipe ParseBoolPipe ParseEnumPipe ParseFloatPipe ParseIntPipe ParseUUIDPipe Patch Post Presence Put Query Redirect
   Refusal Reply Request Sender SetHeader SetMetadata Sse SseEvent Use UseCatchers UseGuards UseInterceptors UseMiddleware
   UseObservers UsePipes WebSocket WebSocketMode actions answer closeWith connect createApp createParamDecorator each memoryBroker refuse
 `;
@@ -19,9 +19,9 @@ const values = `
 const types = `
   ActionSet AppMetrics AppOptions BootCode Broker BrokerHealth CloseOptions LinkState Unsubscribe BootProblem Catcher Class ConnectContext ConnectionData ConnectionOptions Container
   ContainerScope ControllerOptions CookieOptions DisconnectContext DropReason Dropped Duration Each ErrorPayload Guard
-  HttpContext Interceptor LimitOptions ListenOptions Listening MaybePromise MessageContext MessageOptions Middleware Mode
-  Observer Order Origins Outcome ParameterInfo Pipe Provider PublishOptions RateLimit Ref Route RouteDescription Scope
-  ShutdownOptions Size SlowConsumer Stage Token TrustProxy UpgradeContext WebSocketOptions WireCode
+  HttpContext Interceptor JoinOptions LimitOptions ListenOptions Listening MaybePromise MessageContext MessageOptions Meta Middleware Mode
+  NodeOptions Observer Order Origins Outcome ParameterInfo Pipe PresenceListener PresenceMetrics Present PresentMeta Provider PublishOptions RateLimit Ref Route RouteDescription Scope
+  ShutdownOptions Size SlowConsumer Stage Token TrackOptions TrustProxy UpgradeContext WebSocketOptions WireCode
 `;
 
 const testingValues = `

@@ -179,7 +179,7 @@ export class App {
       drain(upgrades.sessions, settings.shutdown),
       http.close(Math.max(0, deadline - performance.now())),
     ]);
-    await Promise.all([services.channels.close(), services.connections.shut()]);
+    await Promise.all([services.channels.close(), services.presence.close(), services.connections.shut()]);
     for (const detach of this.#detachers) detach();
     this.#detachers.clear();
     const disposed = container

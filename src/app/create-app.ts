@@ -9,6 +9,7 @@ import type { PathHandle } from '../connection/path.js';
 import { RateLimiter } from '../connection/rate-limiter.js';
 import { ConnectionResponder } from '../connection/responder.js';
 import { Sender } from '../connection/sender.js';
+import { parseDuration } from '../connection/options.js';
 import type { Services } from '../connection/services.js';
 import { HalyardContainer } from '../di/container.js';
 import type { Token } from '../di/provider.js';
@@ -18,6 +19,8 @@ import { HttpResponder } from '../http/responder.js';
 
 import type { DisconnectContext } from '../pipeline/context.js';
 import type { Responder } from '../pipeline/plan.js';
+import { Presence } from '../presence/presence.js';
+import { Replicator } from '../presence/replicator.js';
 import { ConnectionLimiter } from '../ws/limits.js';
 import { RefusalNotes } from '../ws/refusal.js';
 import { UpgradeServer, type MatchedPath } from '../ws/upgrade.js';
@@ -57,10 +60,22 @@ export async function createApp(options: AppOptions = {}): Promise<App> {
     find: (id) => connections.get(id),
     failed: (error) => logger.error({ err: error }, 'a channel operation failed'),
   });
+  const presence = new Presence({
+    maxKeys: settings.maxPresence,
+    channelsPerConnection: settings.limits.channelsPerConnection,
+    parseDuration,
+    failed: (error) => logger.error({ err: error }, 'a presence listener failed'),
+    replicate: (replica) =>
+      new Replicator(broker, replica, {
+        ...settings.node,
+        warn: (text) => logger.warn(text),
+      }),
+  });
   const services: Services = {
     logger,
     connections,
     channels,
+    presence,
     metrics: new Metrics(),
     rateLimiter: settings.rateLimit && new RateLimiter(settings.rateLimit),
     outboundBytes: settings.outboundBytes,
@@ -73,6 +88,7 @@ export async function createApp(options: AppOptions = {}): Promise<App> {
 
   const container = new HalyardContainer({ external: options.container, builtins: scopedBuiltins });
   container.register({ provide: Channels, useValue: channels });
+  container.register({ provide: Presence, useValue: presence });
   container.register({ provide: Connections, useValue: connections });
   for (const provider of options.providers ?? []) container.register(provider);
 
@@ -167,6 +183,7 @@ export async function createApp(options: AppOptions = {}): Promise<App> {
     signals: options.signals ?? true,
     state,
   });
+  presence.start();
   appCreated(app);
   return app;
 }

@@ -40,6 +40,15 @@ export interface LimitOptions {
   channelsPerConnection?: number;
 }
 
+export interface NodeOptions {
+  /** What other nodes call this one; one that starts under the name of another takes its place. @default a random one */
+  name?: string;
+  /** How often it tells others that it lives. @default '3s' */
+  heartbeat?: Duration;
+  /** How long a node may be silent before what it tracked is dropped. @default '10s' */
+  lease?: Duration;
+}
+
 export interface ShutdownOptions {
   /** How long `close()` may take before what is left is cut off. @default '10s' */
   timeout?: Duration;
@@ -93,6 +102,10 @@ export interface AppOptions {
   compression?: boolean;
   /** Queued bytes of one connection above which publications meet its slow-consumer policy. @default '1mb' */
   outbound?: Size;
+  /** Keys of one channel above which those who watch its presence are only told how many there are. @default 2000 */
+  maxPresence?: number;
+  /** This process among others. */
+  node?: NodeOptions;
   shutdown?: ShutdownOptions;
   /** Whether `listen` drains the app on SIGTERM and SIGINT; a second signal exits at once. @default true */
   signals?: boolean;
@@ -120,6 +133,8 @@ export interface Settings {
   readonly handshakeMs: number;
   readonly timeoutMs: number | false;
   readonly outboundBytes: number;
+  readonly maxPresence: number;
+  readonly node: { readonly name: string | undefined; readonly heartbeatMs: number; readonly leaseMs: number };
   readonly shutdown: { readonly timeoutMs: number; readonly waves: number | undefined };
   readonly exposeErrors: boolean;
   readonly ignoreTrailingSlash: boolean;
@@ -168,6 +183,12 @@ export function resolveSettings(options: AppOptions, problems: BootProblem[]): S
     handshakeMs: duration('handshake', options.handshake, 5000),
     timeoutMs: options.timeout === false ? false : duration('timeout', options.timeout, 30_000),
     outboundBytes: resolve('outbound', options.outbound, parseSize, 1024 ** 2, sizeFix, report),
+    maxPresence: integer('maxPresence', options.maxPresence, 2000),
+    node: {
+      name: options.node?.name,
+      heartbeatMs: duration('node.heartbeat', options.node?.heartbeat, 3000),
+      leaseMs: duration('node.lease', options.node?.lease, 10_000),
+    },
     shutdown: {
       timeoutMs: duration('shutdown.timeout', shutdown.timeout, 10_000),
       waves: integer('shutdown.waves', shutdown.waves, undefined),

@@ -1,6 +1,8 @@
 import type { Channels } from '../channels/channels.js';
 import { HalyardError } from '../errors.js';
 import type { Request } from '../pipeline/request.js';
+import type { Presence, TrackOptions } from '../presence/presence.js';
+import type { Meta } from '../presence/meta.js';
 import type { Protocol, SharedFrame } from '../protocol/protocol.js';
 import { CleanUp } from './clean-up.js';
 import { nextTurn, type Outbound } from './outbound.js';
@@ -13,6 +15,11 @@ export interface ConnectionHost {
   close(code: number, reason: string): void;
   /** A failure of something that nobody may be awaiting. */
   failed(error: unknown): void;
+}
+
+export interface JoinOptions {
+  /** Also sends who is present: one `presence_state`, then the changes. @default false */
+  presence?: boolean;
 }
 
 const resolved = Promise.resolve();
@@ -45,6 +52,7 @@ export class Connection {
     /** @internal */
     readonly protocol: Protocol,
     private readonly hub: Channels,
+    private readonly presence: Presence,
   ) {}
 
   /** Path and query of the upgrade. */
@@ -98,13 +106,37 @@ export class Connection {
   }
 
   /** Joins a channel: its publications are sent to the client. Joining twice is joining once. */
-  join(channel: string): Promise<void> {
-    return this.hub.join(this, channel);
+  join(channel: string, options: JoinOptions = {}): Promise<void> {
+    const joined = this.hub.join(this, channel);
+    if (!options.presence) return joined;
+    const watching = joined.then(() => this.presence.watch(this, channel));
+    // Whichever of the two fails has told of it.
+    watching.catch(() => undefined);
+    return watching;
   }
 
-  /** Leaves a channel. Leaving what was not joined does nothing. */
+  /**
+   * Leaves a channel: no publications, and unless it is tracked there no presence either. Leaving what was not joined does
+   * nothing.
+   */
   leave(channel: string): Promise<void> {
+    void this.presence.unwatch(this, channel);
     return this.hub.leave(this, channel);
+  }
+
+  /** Shows the connection in a channel: see `Presence.track`. */
+  track(channel: string, key?: string, meta?: Meta, options?: TrackOptions): Promise<void> {
+    return this.presence.track(this, channel, key, meta, options);
+  }
+
+  /** Changes what is shown of it: see `Presence.update`. */
+  update(channel: string, patch: Meta | ((meta: Meta) => Meta)): Promise<void> {
+    return this.presence.update(this, channel, patch);
+  }
+
+  /** Shows it no longer in a channel, or in none. */
+  untrack(channel?: string): Promise<void> {
+    return this.presence.untrack(this, channel);
   }
 
   /** Publishes to a channel; membership is not required. The connection receives it too if it has joined. */
@@ -124,6 +156,21 @@ export class Connection {
   /** @internal A publication of the hub. */
   deliver(frame: SharedFrame, channel: string, event: string | undefined): void {
     if (this.state === 'open') this.outbound.publish(frame, channel, event);
+  }
+
+  /** @internal A state of presence. */
+  deliverState(frame: SharedFrame): void {
+    if (this.state === 'open') this.outbound.sendShared(frame);
+  }
+
+  /** @internal A change of presence. */
+  deliverChange(frame: SharedFrame, channel: string, limitBytes: number): boolean {
+    return this.state !== 'open' || this.outbound.sendChange(frame, channel, limitBytes);
+  }
+
+  /** @internal */
+  caughtUp(): Promise<void> {
+    return this.outbound.caughtUp();
   }
 
   /** @internal Throws `HALYARD_CONNECTION_CLOSED` once the socket has ended, and before it is open. */

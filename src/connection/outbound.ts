@@ -13,6 +13,8 @@ interface Waiting {
   readonly bytes: number;
   /** Publications only: what they are dropped and conflated by. */
   readonly publication: { readonly channel: string; readonly key: string } | undefined;
+  /** Changes of presence only: the channel. */
+  readonly presence?: string;
 }
 
 /** Who is told of what a slow reader causes. */
@@ -73,7 +75,7 @@ export class Outbound {
       if (!this.transport.sendShared(frame)) this.listener.lost();
       return;
     }
-    const bytes = frame.framed?.byteLength ?? byteLength(frame.data);
+    const bytes = sizeOf(frame);
     const publication = { channel, key: JSON.stringify([channel, event]) };
     const over = this.bufferedBytes + bytes > this.limitBytes;
     // One frame is always accepted into an empty queue, however large it is.
@@ -87,6 +89,44 @@ export class Outbound {
       return;
     }
     this.#push({ frame, bytes, publication });
+  }
+
+  /** Sends a frame that is shared with others, and that nothing may drop. */
+  sendShared(frame: SharedFrame): void {
+    if (this.#closed) return;
+    if (this.#queue.length > 0 || this.transport.bufferedBytes >= congestedBytes) {
+      this.#push({ frame, bytes: sizeOf(frame), publication: undefined });
+    } else if (!this.transport.sendShared(frame)) {
+      this.listener.lost();
+    }
+  }
+
+  /**
+   * Sends a change of presence. False: more than `limitBytes` of the channel's changes would wait. Those that do are taken
+   * back, for a state to be sent in their place when the reader has `caughtUp`.
+   */
+  sendChange(frame: SharedFrame, channel: string, limitBytes: number): boolean {
+    if (this.#closed) return true;
+    if (this.#queue.length === 0 && this.transport.bufferedBytes < congestedBytes) {
+      if (!this.transport.sendShared(frame)) this.listener.lost();
+      return true;
+    }
+    const change: Waiting = { frame, bytes: sizeOf(frame), publication: undefined, presence: channel };
+    const waiting = this.#queue.filter(({ presence }) => presence === channel);
+    const waitingBytes = waiting.reduce((sum, { bytes }) => sum + bytes, 0);
+    if (waitingBytes + change.bytes <= limitBytes) {
+      this.#push(change);
+      return true;
+    }
+    this.#queue = this.#queue.filter(({ presence }) => presence !== channel);
+    this.#queuedBytes -= waitingBytes;
+    return false;
+  }
+
+  /** Resolves when the reader has taken all that waits, or is gone. */
+  caughtUp(): Promise<void> {
+    const waits = this.#queue.length > 0 || this.transport.bufferedBytes >= congestedBytes;
+    return waits && !this.#closed ? this.#untilDrained() : nextTurn();
   }
 
   /** The transport has taken all that it had. */
@@ -195,6 +235,10 @@ export function nextTurn(): Promise<void> {
 
 function ignore(): void {
   // Whoever awaits it is told.
+}
+
+function sizeOf(frame: SharedFrame): number {
+  return frame.framed?.byteLength ?? byteLength(frame.data);
 }
 
 function byteLength(data: FrameData): number {

@@ -1,5 +1,6 @@
 import type { Logger } from 'pino';
 import type { Channels } from '../channels/channels.js';
+import type { Presence } from '../presence/presence.js';
 import type { Connections } from './connections.js';
 import type { Metrics } from './metrics.js';
 import type { RateLimiter } from './rate-limiter.js';
@@ -9,6 +10,7 @@ export interface Services {
   readonly logger: Logger;
   readonly connections: Connections;
   readonly channels: Channels;
+  readonly presence: Presence;
   readonly metrics: Metrics;
   /** The app's own; `undefined`: off. */
   readonly rateLimiter: RateLimiter | undefined;

@@ -106,6 +106,7 @@ export class Session implements TransportListener, ConnectionHost, InboundHost, 
     clearTimeout(this.#closeTimer);
     services.connections.delete(connection);
     services.channels.leaveAll(connection);
+    services.presence.leaveAll(connection);
     count(services.metrics.closes, this.#closed.code);
     const unsent = this.#outbound.close();
     if (unsent > 0) this.dropped('gone', unsent);

@@ -1,5 +1,5 @@
 import { HalyardError, type ErrorPayload } from '../errors.js';
-import type { FrameData, InboundMessage, Protocol, EncodablePublication, Ref } from './protocol.js';
+import type { EncodablePublication, FrameData, InboundMessage, PresenceList, Protocol, Ref } from './protocol.js';
 
 const maxRefLength = 64;
 
@@ -62,7 +62,29 @@ export const plain: Protocol = {
   encodeDropped(channel, count) {
     return `{"event":"dropped","channel":${JSON.stringify(channel)},"count":${count}}`;
   },
+
+  encodePresenceState(channel, list) {
+    return `{"event":"presence_state","channel":${JSON.stringify(channel)},"payload":${encodeList(list)}}`;
+  },
+
+  encodePresenceDiff(channel, joins, leaves) {
+    const payload = `{"joins":${encodeList(joins)},"leaves":${encodeList(leaves)}}`;
+    return `{"event":"presence_diff","channel":${JSON.stringify(channel)},"payload":${payload}}`;
+  },
+
+  encodePresenceCount(channel, count) {
+    return `{"event":"presence_count","channel":${JSON.stringify(channel)},"payload":{"count":${count}}}`;
+  },
 };
+
+/** Text put together: as an object a key such as `__proto__` would be lost, and the metas are JSON already. */
+function encodeList(list: PresenceList): string {
+  let text = '';
+  for (const [key, metas] of list) {
+    text += `${text === '' ? '' : ','}${JSON.stringify(key)}:{"metas":[${metas.map(({ json }) => json).join(',')}]}`;
+  }
+  return `{${text}}`;
+}
 
 /**
  * A value as it travels in a publication: with an event as JSON, without one as a frame of its own. Throws

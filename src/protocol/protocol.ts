@@ -27,6 +27,9 @@ export interface EncodablePublication {
   readonly payload: FrameData;
 }
 
+/** Who is present: the metas of each key, each already JSON. */
+export type PresenceList = Iterable<readonly [key: string, metas: readonly { readonly json: string }[]]>;
+
 /**
  * How messages are encoded on one connection.
  *
@@ -46,6 +49,12 @@ export interface Protocol {
   encodePublication(publication: EncodablePublication): FrameData;
   /** How many publications a slow reader did not get. */
   encodeDropped(channel: string, count: number): string;
+  /** All that are present in a channel. */
+  encodePresenceState(channel: string, list: PresenceList): FrameData;
+  /** Metas that went, and all metas of keys that were touched. */
+  encodePresenceDiff(channel: string, joins: PresenceList, leaves: PresenceList): FrameData;
+  /** How many keys are present, where there are too many to list. */
+  encodePresenceCount(channel: string, count: number): FrameData;
 }
 
 /** One frame for many connections: encoded once, and framed once by the first transport that sends it. */

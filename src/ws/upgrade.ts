@@ -98,6 +98,7 @@ export class UpgradeServer {
       c.slots,
       plain,
       services.channels,
+      services.presence,
     );
     const scope = path.openScope?.(c, connection, connection.cleanUp);
     const handshake: Handshake = {

@@ -1,0 +1,243 @@
+import { randomBytes } from 'node:crypto';
+import type { Broker, Unsubscribe } from '../broker/broker.js';
+import { Peer } from './peer.js';
+import type { Replica } from './replica.js';
+import { decode, encode, type Body } from './wire.js';
+
+export interface NodeSettings {
+  /** @default a random one */
+  readonly name?: string | undefined;
+  /** Between two signs of life, 15 % more or less. @default 3000 */
+  readonly heartbeatMs?: number;
+  /** Silence after which an instance is dropped. @default 10 000 */
+  readonly leaseMs?: number;
+  /** Told of what an operator should know. */
+  warn(text: string): void;
+}
+
+/** Who is told of other instances. */
+export interface MembershipListener {
+  /** It is new, or may have said what nobody heard, or this node may not have heard it. */
+  unsure(peer: Peer): void;
+  dropped(peer: Peer): void;
+  heard(peer: Peer, body: Body): void;
+}
+
+const everybody = 'halyard:presence:nodes';
+const subjectOf = (incarnation: string): string => `halyard:presence:node:${incarnation}`;
+/** Instances that said goodbye are remembered for as long as late bytes of theirs could come. */
+const forgetAfterMs = 3_600_000;
+
+/** Which instances are alive, this one's own link, and its name among them. */
+export class Membership {
+  readonly incarnation = randomBytes(16).toString('base64url');
+  readonly peers = new Map<string, Peer>();
+  /** Somebody else was ever heard of. */
+  hasHeard = false;
+  isUp: boolean;
+  lost = 0;
+  /** Resolves when it can be spoken to; and when those who answered its hello are known. */
+  readonly listening: Promise<void>;
+  readonly started: Promise<void>;
+  #name: string;
+  #generation = 1;
+  #saidHello = false;
+  /** Something that was published may not have arrived. */
+  #lossy = false;
+  #checking = false;
+  #closed = false;
+  #beat: NodeJS.Timeout | undefined = undefined;
+  #probes = 0;
+  readonly #probing = new Map<number, () => void>();
+  readonly #goodbyes = new Map<string, number>();
+  readonly #unsubscribe: Unsubscribe[] = [];
+  readonly #offLink: () => void;
+
+  constructor(
+    private readonly broker: Broker,
+    private readonly replica: Replica,
+    private readonly settings: NodeSettings,
+    private readonly listener: MembershipListener,
+  ) {
+    this.#name = settings.name ?? this.incarnation.slice(0, 8);
+    this.isUp = broker.health().link === 'up';
+    this.#offLink = broker.onLink((state) => this.#linkChanged(state === 'up'));
+    this.listening = this.#listen();
+    this.started = this.#start();
+  }
+
+  /** To all nodes, to one, or to a subject of their own. Nothing is said while the link is down: all are asked after it. */
+  say(body: Body, to: string = everybody): void {
+    if (!this.isUp || this.#closed) return;
+    this.#publish(body, to).catch(() => (this.#lossy = true));
+  }
+
+  tell({ incarnation }: Pick<Peer, 'incarnation'>, body: Body): void {
+    this.say(body, subjectOf(incarnation));
+  }
+
+  /** A message of another instance, or one's own. */
+  receive(bytes: Uint8Array): void {
+    const message = decode(bytes);
+    if (!message || this.#closed) return;
+    const { i, n, g } = message;
+    if (i === this.incarnation) {
+      if (message.t === 'probe') this.#probing.get(message.k)?.();
+      return;
+    }
+    if (this.#goodbyes.has(i)) return;
+    this.hasHeard = true;
+    let peer = this.peers.get(i);
+    if (message.t === 'bye') {
+      this.#goodbyes.set(i, performance.now());
+      if (peer) this.#drop(peer);
+      return;
+    }
+    if (n === this.#name) this.#rename();
+    if (message.t === 'hello') this.#replaceOlder(n, i);
+    if (peer && g < peer.generation) return;
+    const isSure = peer?.generation === g;
+    if (!peer) this.peers.set(i, (peer = new Peer(i, n, g, this.replica)));
+    peer.generation = g;
+    peer.node = n;
+    peer.heardAtMs = performance.now();
+    if (!isSure) this.listener.unsure(peer);
+    // Who has just started knows nobody yet.
+    if (message.t === 'hello') this.tell(peer, { t: 'beat' });
+    this.listener.heard(peer, message);
+  }
+
+  /** Says goodbye. */
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    const said = this.isUp ? this.#publish({ t: 'bye' }, everybody).catch(ignore) : undefined;
+    this.#closed = true;
+    clearTimeout(this.#beat);
+    this.#offLink();
+    for (const resolve of this.#probing.values()) resolve();
+    await said;
+    await Promise.all(this.#unsubscribe.map((unsubscribe) => unsubscribe().catch(ignore)));
+  }
+
+  /** Subscribes, again and again until it works or is not wanted any more. */
+  async subscribe(subject: string, isWanted: () => boolean): Promise<Unsubscribe | undefined> {
+    while (isWanted() && !this.#closed) {
+      try {
+        const unsubscribe = await this.broker.subscribe(subject, (bytes) => this.receive(bytes));
+        if (isWanted() && !this.#closed) return unsubscribe;
+        await unsubscribe();
+      } catch {
+        // The engine is away: tried again soon, for as long as anybody needs it.
+        await new Promise((resolve) => setTimeout(resolve, 500).unref());
+      }
+    }
+    return undefined;
+  }
+
+  async #listen(): Promise<void> {
+    for (const subject of [subjectOf(this.incarnation), everybody]) {
+      const unsubscribe = await this.subscribe(subject, () => true);
+      if (unsubscribe) this.#unsubscribe.push(unsubscribe);
+    }
+  }
+
+  async #start(): Promise<void> {
+    await this.listening;
+    this.#signOfLife();
+    // Those who heard the hello have answered by the time that two probes came back, more or less.
+    await this.#probe();
+    await this.#probe();
+  }
+
+  /** A beat now, and the next one later. */
+  #signOfLife(): void {
+    if (this.#closed) return;
+    clearTimeout(this.#beat);
+    const { heartbeatMs = 3000 } = this.settings;
+    this.#beat = setTimeout(() => this.#signOfLife(), heartbeatMs * (0.85 + 0.3 * Math.random())).unref();
+    if (this.#lossy) {
+      // Whoever hears of a new generation asks for what it missed.
+      this.#lossy = false;
+      this.#generation++;
+    }
+    this.say({ t: this.#saidHello ? 'beat' : 'hello' });
+    this.#saidHello ||= this.isUp;
+    for (const [incarnation, atMs] of this.#goodbyes) {
+      if (performance.now() - atMs > forgetAfterMs) this.#goodbyes.delete(incarnation);
+    }
+    void this.#checkLeases();
+  }
+
+  /** Drops who has been silent for too long; not before one's own link is proven: the silence may be ours. */
+  async #checkLeases(): Promise<void> {
+    const { leaseMs = 10_000 } = this.settings;
+    const isSilent = ({ heardAtMs }: Peer): boolean => performance.now() - heardAtMs > leaseMs;
+    if (!this.isUp || this.#checking || ![...this.peers.values()].some(isSilent)) return;
+    this.#checking = true;
+    const proven = await this.#probe();
+    this.#checking = false;
+    if (!proven || !this.isUp || this.#closed) return;
+    for (const peer of [...this.peers.values()].filter(isSilent)) {
+      this.lost++;
+      this.#drop(peer);
+    }
+  }
+
+  /** Whether what is published comes back, after all that was published before. */
+  async #probe(): Promise<boolean> {
+    if (!this.isUp || this.#closed) return false;
+    const k = ++this.#probes;
+    const back = new Promise<boolean>((resolve) => {
+      const timer = setTimeout(resolve, this.settings.leaseMs ?? 10_000, false).unref();
+      this.#probing.set(k, () => {
+        clearTimeout(timer);
+        resolve(true);
+      });
+    });
+    this.say({ t: 'probe', k }, subjectOf(this.incarnation));
+    const proven = await back;
+    this.#probing.delete(k);
+    return proven;
+  }
+
+  #linkChanged(up: boolean): void {
+    if (this.#closed || up === this.isUp) return;
+    this.isUp = up;
+    if (up) {
+      this.#generation++;
+      const now = performance.now();
+      for (const peer of this.peers.values()) {
+        peer.heardAtMs = now;
+        this.listener.unsure(peer);
+      }
+      this.#signOfLife();
+    }
+  }
+
+  #replaceOlder(name: string, incarnation: string): void {
+    for (const peer of this.peers.values()) {
+      if (peer.node === name && peer.incarnation !== incarnation) this.#drop(peer);
+    }
+  }
+
+  #rename(): void {
+    const former = this.#name;
+    this.#name = `${this.settings.name ?? ''}~${randomBytes(6).toString('base64url')}`;
+    this.settings.warn(`another node is called ${former}: this one is ${this.#name} from now on`);
+    this.#signOfLife();
+  }
+
+  #drop(peer: Peer): void {
+    this.peers.delete(peer.incarnation);
+    peer.drop();
+    this.listener.dropped(peer);
+  }
+
+  async #publish(body: Body, to: string): Promise<void> {
+    await this.broker.publish(to, encode({ n: this.#name, i: this.incarnation, g: this.#generation }, body));
+  }
+}
+
+function ignore(): void {
+  // Who does not hear it finds out by itself.
+}

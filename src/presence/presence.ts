@@ -1,0 +1,344 @@
+import { randomBytes } from 'node:crypto';
+import { HalyardError } from '../errors.js';
+import { Entry } from './entry.js';
+import { checkChannel, checkKey, encodeMeta, type Meta } from './meta.js';
+import { present, PresenceChannel, type PresenceListener, type Present } from './presence-channel.js';
+import type { Replica, Replication, ReplicationMetrics } from './replica.js';
+import type { Watcher } from './watcher.js';
+
+export interface TrackOptions {
+  /**
+   * How long the device is still shown after its connection has ended: a reconnect under the same key within this time
+   * takes its place, and nobody sees a leave. Milliseconds or `'5s'`. @default 0
+   */
+  leaveDelay?: number | string;
+}
+
+export interface PresenceOptions {
+  /** Keys of one channel above which its watchers are only told how many there are. */
+  readonly maxKeys: number;
+  /** How many channels one connection may watch. */
+  readonly channelsPerConnection: number;
+  readonly countEveryMs?: number;
+  /** Milliseconds of a duration, `undefined` where it is none. */
+  parseDuration(value: unknown): number | undefined;
+  /** Told of what fails without a connection that could be told. */
+  failed(error: unknown): void;
+  /** Joins this node to others. */
+  replicate(replica: Replica): Replication;
+}
+
+export interface PresenceMetrics extends ReplicationMetrics {
+  /** Channels that somebody on this node is tracked in, watches, or listens to. */
+  readonly channels: number;
+}
+
+/** What a connection is tracked by in one channel. */
+interface Tracked {
+  entry: Entry;
+  leaveDelayMs: number;
+}
+
+/** What presence keeps for one connection. */
+interface Held {
+  readonly tracked: Map<string, Tracked>;
+  readonly watched: Set<string>;
+}
+
+const resolved = Promise.resolve();
+
+/**
+ * Who is where: keys (users), each with one meta for each of its devices, on all nodes. Those who watch a channel are sent
+ * one `presence_state`, and then what each tick has changed.
+ *
+ * What returns a promise may be left unawaited: a failure is logged, and reaches the observers of the connection.
+ */
+export class Presence {
+  readonly #channels = new Map<string, PresenceChannel>();
+  readonly #held = new Map<Watcher, Held>();
+  #joined: Replication | undefined = undefined;
+  readonly #dirty = new Set<PresenceChannel>();
+  #flush: NodeJS.Immediate | undefined = undefined;
+  /** Unique on all nodes, whatever a node is called. */
+  readonly #refPrefix = randomBytes(9).toString('base64url');
+  #refs = 0;
+  #closed = false;
+
+  /** @internal */
+  constructor(private readonly options: PresenceOptions) {}
+
+  /** @internal Joins the other nodes: the app has been put together, or somebody is to be shown already. */
+  start(): void {
+    this.#joined ??= this.options.replicate({
+      get: (name, ref) => this.#channels.get(name)?.roster.get(ref),
+      put: (name, entry) => this.#changeKnown(name, (channel) => channel.put(entry)),
+      remove: (name, ref) => this.#changeKnown(name, (channel) => channel.remove(ref)),
+    });
+  }
+
+  /**
+   * Shows a connection in a channel, and lets it watch. Tracked already: updates, and with another key moves it there.
+   * Rejects with `HALYARD_CHANNEL_NAME`, `HALYARD_PRESENCE_KEY`, `HALYARD_PRESENCE_META`, `HALYARD_CHANNEL_LIMIT`, or
+   * `HALYARD_CONNECTION_CLOSED`.
+   *
+   * @param key who it is: devices with one key are one user. @default connection.user, else the id of the connection
+   */
+  track(
+    connection: Watcher,
+    channel: string,
+    key: string = connection.user ?? connection.id,
+    meta: Meta = {},
+    { leaveDelay = 0 }: TrackOptions = {},
+  ): Promise<void> {
+    return this.#observed(connection, () => {
+      checkChannel(channel);
+      checkKey(key);
+      const json = encodeMeta(meta);
+      const leaveDelayMs = this.#parseDelay(leaveDelay);
+      this.#watch(connection, channel);
+      const { tracked } = this.#held.get(connection)!;
+      const known = this.#open(channel);
+      const former = tracked.get(channel)?.entry;
+      if (former && former.key !== key) known.remove(former.ref);
+      const same = former?.key === key ? former : known.takeLingering(key);
+      const entry = this.#entry(connection, key, json, same);
+      known.put(entry);
+      tracked.set(channel, { entry, leaveDelayMs });
+      this.#touch(known);
+    });
+  }
+
+  /**
+   * Changes the meta: an object is merged into it (shallowly), a function returns the new one. Rejects with
+   * `HALYARD_NOT_TRACKED`, `HALYARD_PRESENCE_META`, or `HALYARD_CONNECTION_CLOSED`.
+   */
+  update(connection: Watcher, channel: string, patch: Meta | ((meta: Meta) => Meta)): Promise<void> {
+    return this.#observed(connection, () => {
+      checkChannel(channel);
+      connection.requireOpen();
+      const tracked = this.#held.get(connection)?.tracked.get(channel);
+      if (!tracked) throw new HalyardError('NOT_TRACKED');
+      const { entry } = tracked;
+      if (typeof patch !== 'function') encodeMeta(patch);
+      const meta = typeof patch === 'function' ? patch(entry.meta()) : { ...entry.meta(), ...patch };
+      const json = encodeMeta(meta);
+      if (json === entry.metaJson) return;
+      const known = this.#open(channel);
+      tracked.entry = this.#entry(connection, entry.key, json, entry);
+      known.put(tracked.entry);
+      this.#touch(known);
+    });
+  }
+
+  /** Shows it no longer in a channel, or in none. It goes on watching. What is not tracked is left alone. */
+  untrack(connection: Watcher, channel?: string): Promise<void> {
+    return this.#observed(connection, () => {
+      const tracked = this.#held.get(connection)?.tracked;
+      for (const name of channel === undefined ? [...(tracked?.keys() ?? [])] : [channel]) {
+        const { entry } = tracked?.get(name) ?? {};
+        tracked?.delete(name);
+        if (entry) this.#remove(name, entry.ref);
+      }
+    });
+  }
+
+  /** Sends a connection the channel's presence, and all changes from then on. Rejects as `track`. */
+  watch(connection: Watcher, channel: string): Promise<void> {
+    return this.#observed(connection, () => {
+      checkChannel(channel);
+      this.#watch(connection, channel);
+    });
+  }
+
+  /** Ends that, for a connection that is not tracked there. */
+  unwatch(connection: Watcher, channel: string): Promise<void> {
+    const held = this.#held.get(connection);
+    if (held && !held.tracked.has(channel) && held.watched.delete(channel)) this.#unwatch(connection, channel);
+    return resolved;
+  }
+
+  /** All that are present, on all nodes. */
+  async list(channel: string): Promise<Present[]> {
+    return this.#read(channel, ({ roster }) => [...roster].map(present));
+  }
+
+  /** Who is present under a key. */
+  async get(channel: string, key: string): Promise<Present | undefined> {
+    return this.#read(channel, ({ roster }) => {
+      const entries = roster.of(key);
+      return entries.length === 0 ? undefined : present([key, entries]);
+    });
+  }
+
+  /** How many keys are present: users, not devices. */
+  async count(channel: string): Promise<number> {
+    return this.#read(channel, ({ roster }) => roster.size);
+  }
+
+  /** Calls the listener when the first device of a key comes. @returns ends it */
+  onJoin(channel: string, listener: PresenceListener): () => void {
+    return this.#listen(channel, 'onJoin', listener);
+  }
+
+  /** Calls the listener when the last device of a key has gone, with what went. @returns ends it */
+  onLeave(channel: string, listener: PresenceListener): () => void {
+    return this.#listen(channel, 'onLeave', listener);
+  }
+
+  /** What this node keeps, and how it gets on with others. */
+  metrics(): PresenceMetrics {
+    return { channels: this.#channels.size, ...this.#replication.metrics() };
+  }
+
+  /** @internal The connection has ended. */
+  leaveAll(connection: Watcher): void {
+    const held = this.#held.get(connection);
+    if (!held) return;
+    this.#held.delete(connection);
+    for (const name of held.watched) this.#unwatch(connection, name);
+    for (const [name, { entry, leaveDelayMs }] of held.tracked) {
+      if (leaveDelayMs > 0 && !this.#closed) this.#linger(name, entry, leaveDelayMs);
+      else this.#remove(name, entry.ref);
+    }
+  }
+
+  /** @internal Says goodbye to the other nodes. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    clearImmediate(this.#flush);
+    for (const channel of this.#channels.values()) channel.close();
+    this.#channels.clear();
+    this.#dirty.clear();
+    await this.#joined?.close();
+  }
+
+  get #replication(): Replication {
+    this.start();
+    return this.#joined!;
+  }
+
+  #watch(connection: Watcher, name: string): void {
+    if (this.#closed) throw new HalyardError('CONNECTION_CLOSED');
+    connection.requireOpen();
+    let held = this.#held.get(connection);
+    if (!held) this.#held.set(connection, (held = { tracked: new Map(), watched: new Set() }));
+    if (held.watched.has(name)) return;
+    if (held.watched.size >= this.options.channelsPerConnection) throw new HalyardError('CHANNEL_LIMIT');
+    held.watched.add(name);
+    const channel = this.#open(name);
+    channel.audience.add(connection);
+    this.#touch(channel);
+  }
+
+  #unwatch(connection: Watcher, name: string): void {
+    this.#changeKnown(name, (channel) => channel.audience.delete(connection));
+  }
+
+  #remove(name: string, ref: string): void {
+    this.#changeKnown(name, (channel) => channel.remove(ref));
+  }
+
+  #linger(name: string, entry: Entry, delayMs: number): void {
+    const channel = this.#channels.get(name);
+    const timer = setTimeout(() => {
+      channel?.lingering.delete(entry.ref);
+      this.#remove(name, entry.ref);
+    }, delayMs).unref();
+    channel?.lingering.set(entry.ref, { entry, timer });
+  }
+
+  /** @param same the entry that it replaces */
+  #entry({ id }: Watcher, key: string, json: string, same: Entry | undefined): Entry {
+    const ref = same?.ref ?? `${this.#refPrefix}.${(++this.#refs).toString(36)}`;
+    const updated = same !== undefined && (same.updated || same.metaJson !== json);
+    return new Entry(ref, key, id, same?.joinedAt ?? Date.now(), json, true, updated);
+  }
+
+  #listen(name: string, kind: 'onJoin' | 'onLeave', listener: PresenceListener): () => void {
+    checkChannel(name);
+    const channel = this.#open(name);
+    // A function of its own for each call: one may listen twice.
+    const own: PresenceListener = (of) => listener(of);
+    channel[kind].add(own);
+    return () => {
+      if (channel[kind].delete(own)) this.#touch(channel);
+    };
+  }
+
+  async #read<T>(name: string, read: (channel: PresenceChannel) => T): Promise<T> {
+    checkChannel(name);
+    const channel = this.#open(name);
+    channel.readers++;
+    try {
+      if (!channel.ready) await channel.synced;
+      return read(channel);
+    } finally {
+      channel.readers--;
+      if (channel.idle) this.#touch(channel);
+    }
+  }
+
+  #open(name: string): PresenceChannel {
+    const found = this.#channels.get(name);
+    if (found) return found;
+    if (this.#closed) throw new HalyardError('APP_STATE', { message: 'the app is closed' });
+    const { maxKeys, countEveryMs = 1000 } = this.options;
+    const channel: PresenceChannel = new PresenceChannel(name, { maxKeys, countEveryMs }, () => this.#touch(channel));
+    this.#channels.set(name, channel);
+    channel.synced = this.#replication.enter(name).then(() => {
+      channel.ready = true;
+      this.#touch(channel);
+    });
+    return channel;
+  }
+
+  #changeKnown(name: string, change: (channel: PresenceChannel) => void): void {
+    const channel = this.#channels.get(name);
+    if (!channel) return;
+    change(channel);
+    this.#touch(channel);
+  }
+
+  /** Something is to be told, or nothing is left, at the end of the tick. */
+  #touch(channel: PresenceChannel): void {
+    if (this.#closed) return;
+    this.#dirty.add(channel);
+    this.#flush ??= setImmediate(() => this.#flushAll());
+  }
+
+  #flushAll(): void {
+    this.#flush = undefined;
+    const dirty = [...this.#dirty];
+    this.#dirty.clear();
+    for (const channel of dirty) {
+      const changes = channel.roster.take();
+      if (changes) this.#replication.changed(channel.name, changes);
+      if (!channel.ready) continue;
+      channel.flush(changes, (error) => this.options.failed(error));
+      if (!channel.idle || this.#channels.get(channel.name) !== channel) continue;
+      this.#channels.delete(channel.name);
+      channel.close();
+      this.#replication.leave(channel.name);
+    }
+  }
+
+  #parseDelay(value: number | string): number {
+    const ms = value === 0 ? 0 : this.options.parseDuration(value);
+    if (ms !== undefined) return ms;
+    throw new HalyardError('SETTING', { message: `leaveDelay: ${String(value)} is not valid: milliseconds or '5s'` });
+  }
+
+  /** Does it now, and tells of a failure whether or not anybody awaits it. */
+  #observed(connection: Watcher, work: () => void): Promise<void> {
+    try {
+      work();
+      return resolved;
+    } catch (error) {
+      const failed = resolved.then(() => {
+        throw error;
+      });
+      failed.catch((reason: unknown) => connection.failed(reason));
+      return failed;
+    }
+  }
+}

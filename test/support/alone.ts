@@ -1,0 +1,22 @@
+import { parseDuration } from '#internal/connection/options.js';
+import { Presence, type PresenceOptions } from '#internal/presence/presence.js';
+
+/** A presence of one node, without an app and without other nodes. */
+export function alone(options: Partial<PresenceOptions> = {}): Presence {
+  return new Presence({
+    maxKeys: 2000,
+    channelsPerConnection: 100,
+    parseDuration,
+    failed: (error) => {
+      throw error;
+    },
+    replicate: () => ({
+      enter: () => Promise.resolve(),
+      leave: () => undefined,
+      changed: () => undefined,
+      metrics: () => ({ nodes: 0, stale: false, gaps: 0, lost: 0, audits: 0, repairs: 0 }),
+      close: () => Promise.resolve(),
+    }),
+    ...options,
+  });
+}
