@@ -330,7 +330,10 @@ export type Components = [
       halyard.ActionSet,
       {
         leave: string;
+        untrack: string;
         join: string;
+        track: { channel: string; userId: string | number; [meta: string]: unknown };
+        setPresence: { channel: string; state: string; [meta: string]: unknown };
         send: unknown;
         broadcast: unknown;
         broadcastRoom: unknown;

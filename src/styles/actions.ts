@@ -6,8 +6,14 @@ import type { ConnectContext, DisconnectContext, MessageContext } from '../pipel
 export interface ActionSet {
   /** Leaves a channel. */
   leave?: string;
+  /** Is shown no longer in a channel. */
+  untrack?: string;
   /** Joins a channel. */
   join?: string;
+  /** Is shown in a channel, under the user's id; `state` is `online` where none is given. */
+  track?: { channel: string; userId: string | number; [meta: string]: unknown };
+  /** Changes what is shown; where nothing is tracked: `NOT_TRACKED`. */
+  setPresence?: { channel: string; state: string; [meta: string]: unknown };
   /** Sends a value to this client: the reply. */
   send?: unknown;
   /** Sends a value to all clients, this one too. */
@@ -28,9 +34,19 @@ export class Actions extends Performable {
 
   async perform(c: MessageContext | ConnectContext | DisconnectContext, stage: Stagehand): Promise<void> {
     const { connection } = c;
-    const { leave, join, send, broadcast, broadcastRoom, broadcastChannel, close } = this.set;
+    const { leave, untrack, join, track, setPresence, send, broadcast, broadcastRoom, broadcastChannel, close } =
+      this.set;
     if (leave !== undefined) await connection.leave(leave);
+    if (untrack !== undefined) await connection.untrack(untrack);
     if (join !== undefined) await connection.join(join);
+    if (track !== undefined) {
+      const { channel, userId, ...meta } = track;
+      await connection.track(channel, String(userId), { state: 'online', ...meta });
+    }
+    if (setPresence !== undefined) {
+      const { channel, ...meta } = setPresence;
+      await connection.update(channel, meta);
+    }
     if (send !== undefined) await stage.send(send);
     if (broadcast !== undefined) await stage.connections.broadcast(broadcast);
     if (broadcastRoom !== undefined) {
