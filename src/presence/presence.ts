@@ -2,8 +2,9 @@ import { randomBytes } from 'node:crypto';
 import { HalyardError } from '../errors.js';
 import { Entry } from './entry.js';
 import { checkChannel, checkKey, encodeMeta, type Meta } from './meta.js';
-import { present, PresenceChannel, type PresenceListener, type Present } from './presence-channel.js';
-import type { Replica, Replication, ReplicationMetrics } from './replica.js';
+import { present, type PresenceChannel, type PresenceListener, type Present } from './presence-channel.js';
+import { PresenceChannels, type PresenceChannelsOptions } from './presence-channels.js';
+import type { ReplicationMetrics } from './replica.js';
 import type { Watcher } from './watcher.js';
 
 export interface TrackOptions {
@@ -14,18 +15,11 @@ export interface TrackOptions {
   leaveDelay?: number | string;
 }
 
-export interface PresenceOptions {
-  /** Keys of one channel above which its watchers are only told how many there are. */
-  readonly maxKeys: number;
+export interface PresenceOptions extends PresenceChannelsOptions {
   /** How many channels one connection may watch. */
   readonly channelsPerConnection: number;
-  readonly countEveryMs?: number;
   /** Milliseconds of a duration, `undefined` where it is none. */
   parseDuration(value: unknown): number | undefined;
-  /** Told of what fails without a connection that could be told. */
-  failed(error: unknown): void;
-  /** Joins this node to others. */
-  replicate(replica: Replica): Replication;
 }
 
 export interface PresenceMetrics extends ReplicationMetrics {
@@ -54,26 +48,20 @@ const resolved = Promise.resolve();
  * What returns a promise may be left unawaited: a failure is logged, and reaches the observers of the connection.
  */
 export class Presence {
-  readonly #channels = new Map<string, PresenceChannel>();
+  readonly #channels: PresenceChannels;
   readonly #held = new Map<Watcher, Held>();
-  #joined: Replication | undefined = undefined;
-  readonly #dirty = new Set<PresenceChannel>();
-  #flush: NodeJS.Immediate | undefined = undefined;
   /** Unique on all nodes, whatever a node is called. */
   readonly #refPrefix = randomBytes(9).toString('base64url');
   #refs = 0;
-  #closed = false;
 
   /** @internal */
-  constructor(private readonly options: PresenceOptions) {}
+  constructor(private readonly options: PresenceOptions) {
+    this.#channels = new PresenceChannels(options);
+  }
 
-  /** @internal Joins the other nodes: the app has been put together, or somebody is to be shown already. */
+  /** @internal Joins the other nodes. */
   start(): void {
-    this.#joined ??= this.options.replicate({
-      get: (name, ref) => this.#channels.get(name)?.roster.get(ref),
-      put: (name, entry) => this.#changeKnown(name, (channel) => channel.put(entry)),
-      remove: (name, ref) => this.#changeKnown(name, (channel) => channel.remove(ref)),
-    });
+    this.#channels.start();
   }
 
   /**
@@ -97,14 +85,14 @@ export class Presence {
       const leaveDelayMs = this.#parseDelay(leaveDelay);
       this.#watch(connection, channel);
       const { tracked } = this.#held.get(connection)!;
-      const known = this.#open(channel);
+      const known = this.#channels.open(channel);
       const former = tracked.get(channel)?.entry;
       if (former && former.key !== key) known.remove(former.ref);
       const same = former?.key === key ? former : known.takeLingering(key);
       const entry = this.#entry(connection, key, json, same);
       known.put(entry);
       tracked.set(channel, { entry, leaveDelayMs });
-      this.#touch(known);
+      this.#channels.touch(known);
     });
   }
 
@@ -123,10 +111,10 @@ export class Presence {
       const meta = typeof patch === 'function' ? patch(entry.meta()) : { ...entry.meta(), ...patch };
       const json = encodeMeta(meta);
       if (json === entry.metaJson) return;
-      const known = this.#open(channel);
+      const known = this.#channels.open(channel);
       tracked.entry = this.#entry(connection, entry.key, json, entry);
       known.put(tracked.entry);
-      this.#touch(known);
+      this.#channels.touch(known);
     });
   }
 
@@ -187,7 +175,7 @@ export class Presence {
 
   /** What this node keeps, and how it gets on with others. */
   metrics(): PresenceMetrics {
-    return { channels: this.#channels.size, ...this.#replication.metrics() };
+    return { channels: this.#channels.size, ...this.#channels.replication };
   }
 
   /** @internal The connection has ended. */
@@ -197,54 +185,45 @@ export class Presence {
     this.#held.delete(connection);
     for (const name of held.watched) this.#unwatch(connection, name);
     for (const [name, { entry, leaveDelayMs }] of held.tracked) {
-      if (leaveDelayMs > 0 && !this.#closed) this.#linger(name, entry, leaveDelayMs);
+      if (leaveDelayMs > 0 && !this.#channels.isClosed) this.#linger(name, entry, leaveDelayMs);
       else this.#remove(name, entry.ref);
     }
   }
 
   /** @internal Says goodbye to the other nodes. */
-  async close(): Promise<void> {
-    this.#closed = true;
-    clearImmediate(this.#flush);
-    for (const channel of this.#channels.values()) channel.close();
-    this.#channels.clear();
-    this.#dirty.clear();
-    await this.#joined?.close();
-  }
-
-  get #replication(): Replication {
-    this.start();
-    return this.#joined!;
+  close(): Promise<void> {
+    return this.#channels.close();
   }
 
   #watch(connection: Watcher, name: string): void {
-    if (this.#closed) throw new HalyardError('CONNECTION_CLOSED');
+    if (this.#channels.isClosed) throw new HalyardError('CONNECTION_CLOSED');
     connection.requireOpen();
     let held = this.#held.get(connection);
     if (!held) this.#held.set(connection, (held = { tracked: new Map(), watched: new Set() }));
     if (held.watched.has(name)) return;
     if (held.watched.size >= this.options.channelsPerConnection) throw new HalyardError('CHANNEL_LIMIT');
     held.watched.add(name);
-    const channel = this.#open(name);
+    const channel = this.#channels.open(name);
     channel.audience.add(connection);
-    this.#touch(channel);
+    this.#channels.touch(channel);
   }
 
   #unwatch(connection: Watcher, name: string): void {
-    this.#changeKnown(name, (channel) => channel.audience.delete(connection));
+    this.#channels.change(name, (channel) => channel.audience.delete(connection));
   }
 
   #remove(name: string, ref: string): void {
-    this.#changeKnown(name, (channel) => channel.remove(ref));
+    this.#channels.change(name, (channel) => channel.remove(ref));
   }
 
   #linger(name: string, entry: Entry, delayMs: number): void {
-    const channel = this.#channels.get(name);
-    const timer = setTimeout(() => {
-      channel?.lingering.delete(entry.ref);
-      this.#remove(name, entry.ref);
-    }, delayMs).unref();
-    channel?.lingering.set(entry.ref, { entry, timer });
+    this.#channels.change(name, ({ lingering }) => {
+      const timer = setTimeout(() => {
+        lingering.delete(entry.ref);
+        this.#remove(name, entry.ref);
+      }, delayMs).unref();
+      lingering.set(entry.ref, { entry, timer });
+    });
   }
 
   /** @param same the entry that it replaces */
@@ -256,69 +235,25 @@ export class Presence {
 
   #listen(name: string, kind: 'onJoin' | 'onLeave', listener: PresenceListener): () => void {
     checkChannel(name);
-    const channel = this.#open(name);
+    const channel = this.#channels.open(name);
     // A function of its own for each call: one may listen twice.
     const own: PresenceListener = (of) => listener(of);
     channel[kind].add(own);
     return () => {
-      if (channel[kind].delete(own)) this.#touch(channel);
+      if (channel[kind].delete(own)) this.#channels.touch(channel);
     };
   }
 
   async #read<T>(name: string, read: (channel: PresenceChannel) => T): Promise<T> {
     checkChannel(name);
-    const channel = this.#open(name);
+    const channel = this.#channels.open(name);
     channel.readers++;
     try {
       if (!channel.ready) await channel.synced;
       return read(channel);
     } finally {
       channel.readers--;
-      if (channel.idle) this.#touch(channel);
-    }
-  }
-
-  #open(name: string): PresenceChannel {
-    const found = this.#channels.get(name);
-    if (found) return found;
-    if (this.#closed) throw new HalyardError('APP_STATE', { message: 'the app is closed' });
-    const { maxKeys, countEveryMs = 1000 } = this.options;
-    const channel: PresenceChannel = new PresenceChannel(name, { maxKeys, countEveryMs }, () => this.#touch(channel));
-    this.#channels.set(name, channel);
-    channel.synced = this.#replication.enter(name).then(() => {
-      channel.ready = true;
-      this.#touch(channel);
-    });
-    return channel;
-  }
-
-  #changeKnown(name: string, change: (channel: PresenceChannel) => void): void {
-    const channel = this.#channels.get(name);
-    if (!channel) return;
-    change(channel);
-    this.#touch(channel);
-  }
-
-  /** Something is to be told, or nothing is left, at the end of the tick. */
-  #touch(channel: PresenceChannel): void {
-    if (this.#closed) return;
-    this.#dirty.add(channel);
-    this.#flush ??= setImmediate(() => this.#flushAll());
-  }
-
-  #flushAll(): void {
-    this.#flush = undefined;
-    const dirty = [...this.#dirty];
-    this.#dirty.clear();
-    for (const channel of dirty) {
-      const changes = channel.roster.take();
-      if (changes) this.#replication.changed(channel.name, changes);
-      if (!channel.ready) continue;
-      channel.flush(changes, (error) => this.options.failed(error));
-      if (!channel.idle || this.#channels.get(channel.name) !== channel) continue;
-      this.#channels.delete(channel.name);
-      channel.close();
-      this.#replication.leave(channel.name);
+      if (channel.idle) this.#channels.touch(channel);
     }
   }
 
