@@ -128,4 +128,17 @@ describe('the connections of an app', () => {
     expect([...apps[0]!.get(Connections).get(id)!.channels]).toEqual(['all']);
     await client.idle();
   });
+
+  it('R-chan-broker does not start over a broker that is closed, and disposes what was built', async () => {
+    let disposed = 0;
+    class Resource {
+      [Symbol.dispose](): void {
+        disposed++;
+      }
+    }
+    const broker = memoryBroker();
+    await broker.close();
+    await expect(testApp({ providers: [Resource], broker })).rejects.toMatchObject({ code: 'HALYARD_BROKER_CLOSED' });
+    expect(disposed).toBe(1);
+  });
 });

@@ -197,6 +197,8 @@ describe('presence on several nodes', () => {
     const { all, brokers } = await three();
     all[2]!.track('room', 'another');
     await converge(['room'], all);
+    // The list shows a change at once, its watchers are told at the end of the tick.
+    await until(() => all[0]!.watcher.frames.some((frame) => frame.includes('another')));
     const frames = all[0]!.watcher.frames.length;
     brokers[2]!.kill();
     await converge(['room'], all.slice(0, 2));

@@ -1,5 +1,4 @@
 import findMyWay from 'find-my-way';
-
 import { memoryBroker } from '../broker/memory.js';
 import { Channels } from '../channels/channels.js';
 import { Connections } from '../connection/connections.js';
@@ -16,7 +15,6 @@ import type { Token } from '../di/provider.js';
 import { BootError, textOf, type BootProblem } from '../errors.js';
 import { HttpAdapter } from '../http/adapter.js';
 import { HttpResponder } from '../http/responder.js';
-
 import type { DisconnectContext } from '../pipeline/context.js';
 import type { Responder } from '../pipeline/plan.js';
 import { Presence } from '../presence/presence.js';
@@ -37,7 +35,6 @@ import { appCreated, isInspected } from './inspect.js';
 import { createLogger } from './logger.js';
 import { resolvePath } from './options.js';
 import { scan } from './scan.js';
-
 import type { ScannedPath } from './scan-websocket.js';
 import { resolveSettings, type AppOptions } from './settings.js';
 
@@ -117,8 +114,27 @@ export async function createApp(options: AppOptions = {}): Promise<App> {
   if (problems.length > 0) throw new BootError(problems);
   warn(scanned, settings.connection.mode, (text) => logger.warn(text));
 
+  const state = { draining: false };
+  const http = new HttpAdapter({
+    logger,
+    trust: settings.trust,
+    trustProxy: options.trustProxy,
+    exposeErrors: settings.exposeErrors,
+    https: options.https,
+    ignoreTrailingSlash: settings.ignoreTrailingSlash,
+    maxPayloadBytes: settings.connection.maxPayloadBytes,
+    handshakeMs: settings.handshakeMs,
+    configure: options.http,
+    isDraining: () => state.draining,
+  });
+
   await container.build();
-  await connections.open();
+  try {
+    await connections.open();
+  } catch (error) {
+    await container.dispose();
+    throw error;
+  }
   const instances = new Map<unknown, unknown>();
   for (const token of tokens) if (!container.isScoped(token)) instances.set(token, await container.resolve(token));
   const notes = new RefusalNotes(settings.exposeErrors);
@@ -137,19 +153,6 @@ export async function createApp(options: AppOptions = {}): Promise<App> {
   };
   paths.forEach(({ path, timing }, index) => (handles[index]!.current = compilePath(path, timing, compileOptions)));
 
-  const state = { draining: false };
-  const http = new HttpAdapter({
-    logger,
-    trust: settings.trust,
-    trustProxy: options.trustProxy,
-    exposeErrors: settings.exposeErrors,
-    https: options.https,
-    ignoreTrailingSlash: settings.ignoreTrailingSlash,
-    maxPayloadBytes: settings.connection.maxPayloadBytes,
-    handshakeMs: settings.handshakeMs,
-    configure: options.http,
-    isDraining: () => state.draining,
-  });
   const httpPaths = new Set(scanned.http.filter(({ httpMethod }) => isGet(httpMethod)).map(({ path }) => path));
   http.routes(
     scanned.http.map((endpoint) => compileHttp(endpoint, compileOptions)),

@@ -2,13 +2,11 @@ import { Readable } from 'node:stream';
 import type { IncomingMessage } from 'node:http';
 import type { FastifyInstance, FastifyRequest, preParsingHookHandler } from 'fastify';
 import { parse } from 'fast-querystring';
-import { HalyardError } from '../errors.js';
 import type { HttpContext } from '../pipeline/context.js';
+import { refuseForbiddenKeys } from '../protocol/plain.js';
 
 /** A request that came through Express or Nest, whose body parsers may have read it. */
 type HostRequest = IncomingMessage & { body?: unknown; rawBody?: unknown };
-
-const forbiddenKey = /^(?:__proto__|constructor|prototype)$/;
 
 /**
  * Bodies reach the endpoint's own reader as bytes, whatever their content type, and forms as objects. A parser that the
@@ -62,9 +60,6 @@ export function takeBody(c: HttpContext, request: FastifyRequest): void {
 
 function parseForm(body: Buffer): Record<string, unknown> {
   const fields = parse(body.toString());
-  for (const name in fields) {
-    if (forbiddenKey.test(name))
-      throw new HalyardError('BODY_INVALID', { message: `the key "${name}" is not allowed` });
-  }
+  refuseForbiddenKeys(fields);
   return { ...fields };
 }

@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import type { TLSSocket } from 'node:tls';
 import { parse as parseCookies } from 'cookie';
+import { forbiddenKeys } from '../protocol/plain.js';
 
 /** What the adapters know of a request beyond the `IncomingMessage` itself. */
 export interface RequestFacts {
@@ -78,7 +79,7 @@ export class Request {
 
 /** Keys through which a value could reach an object's prototype; a request has no use for them. */
 function withoutForbiddenKeys<T extends object>(values: T): T {
-  for (const key of ['__proto__', 'constructor', 'prototype'] as const) {
+  for (const key of forbiddenKeys) {
     if (Object.hasOwn(values, key)) delete (values as Record<string, unknown>)[key];
   }
   return values;

@@ -144,7 +144,7 @@ function startsLikeObject(raw: Uint8Array): boolean {
 }
 
 /** Keys through which a value could reach an object's prototype. */
-const forbiddenKey = /^(?:__proto__|constructor|prototype)$/;
+export const forbiddenKeys: ReadonlySet<string> = new Set(['__proto__', 'constructor', 'prototype']);
 const mayHoldForbiddenKey = /__proto__|constructor|prototype|\\u/;
 
 /**
@@ -162,14 +162,14 @@ export function parseJson(text: string): unknown {
   return value;
 }
 
-/** Not recursive: a body may be nested as deep as its size allows. */
-function refuseForbiddenKeys(root: unknown): void {
+/** Throws `HALYARD_BODY_INVALID` for such a key at any depth. Not recursive: a body may be nested as deep as its size allows. */
+export function refuseForbiddenKeys(root: unknown): void {
   const pending: unknown[] = [root];
   while (pending.length > 0) {
     const value = pending.pop();
     if (typeof value !== 'object' || value === null) continue;
     for (const [key, child] of Object.entries(value)) {
-      if (forbiddenKey.test(key))
+      if (forbiddenKeys.has(key))
         throw new HalyardError('BODY_INVALID', { message: `the key "${key}" is not allowed` });
       if (typeof child === 'object') pending.push(child);
     }
