@@ -178,6 +178,7 @@ describe('presence on several nodes', () => {
     one.track('room', 'bob');
     await until(() => told.length > 0);
     expect(told).toEqual(['bob']);
+    await until(() => two.watcher.frames.length > 1);
     expect(two.watcher.frames).toHaveLength(2);
   });
 
