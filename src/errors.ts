@@ -60,6 +60,7 @@ const table = {
   NOT_TRACKED: { status: 409, close: 1008, text: 'the connection is not tracked in this channel' },
   PROVIDER_MISSING: { status: 500, close: 1011, text: 'nothing provides this token' },
   BROKER_BYTES: { status: 500, close: 1011, text: 'a message from another node cannot be read' },
+  BROKER_UNAVAILABLE: { status: 503, close: 1013, temporary: true, text: 'the broker cannot be reached' },
   BROKER_CLOSED: { status: 503, close: 1013, temporary: true, text: 'the broker is closed' },
   APP_STATE: { status: 500, close: 1011, text: 'the app is not in a state for this' },
   // the start
@@ -112,6 +113,17 @@ export class InvalidCloseCodeError extends HalyardError {
     super('CLOSE_CODE_INVALID', {
       message: `${String(closeCode)} may not be sent as a close code: use 1000-1003, 1007-1014 or 3000-4999`,
     });
+  }
+}
+
+/** The broker cannot be reached for now. Code `HALYARD_BROKER_UNAVAILABLE`. */
+export class BrokerUnavailableError extends HalyardError {
+  /** @param outcome `rejected`: nothing was published or subscribed; `unknown`: it may have been, nobody can say */
+  constructor(
+    readonly outcome: 'rejected' | 'unknown',
+    options: ErrorOptions = {},
+  ) {
+    super('BROKER_UNAVAILABLE', options);
   }
 }
 

@@ -129,6 +129,7 @@ export { SseEvent } from './http/sse.js';
 // Errors
 export {
   BootError,
+  BrokerUnavailableError,
   HalyardError,
   HttpError,
   InvalidCloseCodeError,

@@ -770,6 +770,16 @@ export type Errors = [
     >
   >,
   Check<Reads<halyard.InvalidCloseCodeError, halyard.HalyardError>>,
+  Check<Reads<halyard.BrokerUnavailableError, halyard.HalyardError & { readonly outcome: 'rejected' | 'unknown' }>>,
+  Check<
+    Reads<
+      typeof halyard.BrokerUnavailableError,
+      new (
+        outcome: 'rejected' | 'unknown',
+        options?: { message?: string; details?: unknown; cause?: unknown },
+      ) => halyard.BrokerUnavailableError
+    >
+  >,
   Check<Reads<halyard.BootError, halyard.HalyardError & { readonly problems: readonly halyard.BootProblem[] }>>,
   Check<
     Reads<

@@ -8,7 +8,7 @@ import * as halyard from 'halyard';
 import * as testing from 'halyard/testing';
 
 const values = `
-  Actions All Answer App Body BootError Catch Channels CleanUp CloseInfo CloseWebSocket CloseWith Connection ConnectionError ConnectionEvent
+  Actions All Answer App Body BootError BrokerUnavailableError Catch Channels CleanUp CloseInfo CloseWebSocket CloseWith Connection ConnectionError ConnectionEvent
   Connections Context Controller Cookie DROP Data DefaultValuePipe Delete Get HalyardError Head Header HttpCode HttpError
   Inject Injectable InvalidCloseCodeError Ip Json Message OnConnect OnDisconnect OnError Optional Options Param
   ParseArrayPipe ParseBoolPipe ParseEnumPipe ParseFloatPipe ParseIntPipe ParseUUIDPipe Patch Post Presence Put Query Redirect

@@ -25,11 +25,11 @@ export interface BrokerHealth {
 export interface Broker {
   readonly ordering: 'total' | 'publisher';
   /**
-   * Resolves when the engine took it. Rejects with `HALYARD_BROKER_UNAVAILABLE`, whose `outcome` says whether it may have
+   * Resolves when the engine took it. Rejects with a `BrokerUnavailableError`, whose `outcome` says whether it may have
    * happened: `rejected` or `unknown`.
    */
   publish(subject: string, bytes: Uint8Array): Promise<void>;
-  /** Resolves when the subscription is active at the engine. */
+  /** Resolves when the subscription is active at the engine. Rejects with a `BrokerUnavailableError`. */
   subscribe(subject: string, onBytes: (bytes: Uint8Array) => void): Promise<Unsubscribe>;
   /** Told of each change of the link, not of its present state. */
   onLink(listener: (state: LinkState) => void): () => void;
