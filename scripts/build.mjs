@@ -1,4 +1,4 @@
-// Compiles: `node scripts/build.mjs [lib] [sample] [test] [--no-check]`. Each output is cleared first: a stale spec would still run.
+// Compiles: `node scripts/build.mjs [lib] [sample] [test] [bench] [--no-check]`. Each output is cleared first: a stale spec would still run.
 import { spawnSync } from 'node:child_process';
 import { chmodSync, existsSync, rmSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
@@ -8,6 +8,7 @@ const targets = {
   lib: { project: 'tsconfig.build.json', clear: 'dist' },
   sample: { project: 'tsconfig.sample.json', clear: 'build/sample-app' },
   test: { project: 'tsconfig.test.json', clear: 'build' },
+  bench: { project: 'bench/tsconfig.json', clear: 'bench/build' },
 };
 
 /**

@@ -1,0 +1,50 @@
+import { chatMessage, variants } from '../work.js';
+import type { Client } from './client.js';
+import type { Dialect } from './dialect.js';
+import { maskedFrame, opcode } from './frames.js';
+import type { Run } from './run.js';
+
+/** Every so manieth answer is compared byte for byte; no divisor of `variants`, so that each variant has its turn. */
+const sampleEvery = 13;
+/** FIN and the opcode of text. */
+const wholeText = 0x80 | opcode.text;
+
+/** What clients of a server say, made once: masked frames of all variants in a row, and what must come back for each. */
+export class Script {
+  readonly #frames: Buffer;
+  readonly #frameLength: number;
+  readonly #answers: Buffer[];
+  readonly #answerLength: number;
+  #seen = 0;
+
+  constructor(dialect: Dialect) {
+    const messages = Array.from({ length: variants }, (_, index) => JSON.stringify(chatMessage(index)));
+    const frames = messages.map((json) => maskedFrame(opcode.text, dialect.request(json)));
+    // Twice, so that a burst that begins anywhere is one slice.
+    this.#frames = Buffer.concat([...frames, ...frames]);
+    this.#frameLength = frames[0]!.length;
+    this.#answers = messages.map((json) => Buffer.from(dialect.reply(json)));
+    this.#answerLength = this.#answers[0]!.length;
+  }
+
+  /** Frames of the next messages that a client sends. @param count at most `variants` */
+  next(client: Client, count: number): Buffer {
+    const from = client.sent;
+    client.sent = (from + count) % variants;
+    return this.#frames.subarray(from * this.#frameLength, (from + count) * this.#frameLength);
+  }
+
+  /** Counts an answer, which must be the one to the client's next message. Throws where it is not. */
+  check(run: Run, client: Client, head: number, data: Buffer, start: number, end: number): void {
+    const answer = this.#answers[client.expected]!;
+    client.expected = (client.expected + 1) % variants;
+    const right = head === wholeText && end - start === this.#answerLength;
+    this.#seen += 1;
+    const sampled = this.#seen % sampleEvery === 0;
+    if (sampled) run.compared += 1;
+    if (!right || (sampled && data.compare(answer, 0, answer.length, start, end) !== 0)) {
+      throw new Error(`wrong answer: ${data.toString('utf8', start, end).slice(0, 200)}, not ${answer.toString()}`);
+    }
+    run.operations += 1;
+  }
+}

@@ -1,0 +1,38 @@
+import { spawnSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { cpus, loadavg } from 'node:os';
+
+/** The cores that this process may use, where Linux tells. */
+function allowedCores(): number[] {
+  try {
+    const list = /^Cpus_allowed_list:\s*(\S+)/m.exec(readFileSync('/proc/self/status', 'utf8'))?.[1] ?? '';
+    return list.split(',').flatMap((range) => {
+      const [first, last = first] = range.split('-').map(Number);
+      return Array.from({ length: last! - first! + 1 }, (_, index) => first! + index);
+    });
+  } catch {
+    return [];
+  }
+}
+
+const cores = allowedCores();
+const canPin = cores.length > 1 && spawnSync('taskset', ['--version']).status === 0;
+
+export const serverCore = 0;
+export const loadCore = 1;
+
+/** How to start Node on the nth of our cores; anywhere where there is no `taskset` or only one core. */
+export function pinned(nth: number, execArgv: readonly string[]): { execPath: string; execArgv: string[] } {
+  if (!canPin) return { execPath: process.execPath, execArgv: [...execArgv] };
+  return { execPath: 'taskset', execArgv: ['-c', String(cores[nth % cores.length]), process.execPath, ...execArgv] };
+}
+
+/** One line on what the figures were measured on. */
+export function describeMachine(): string {
+  const all = cpus();
+  const pinning = canPin
+    ? 'servers on one core, the load generator on another'
+    : 'nothing pinned: there is no taskset, or only one core';
+  const load = loadavg()[0]!.toFixed(2);
+  return `Node ${process.version}, ${all.length} × ${all[0]?.model.trim() ?? 'unknown CPU'}, ${pinning}; load before the run ${load}`;
+}
