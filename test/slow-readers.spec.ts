@@ -107,6 +107,22 @@ describe('a client that does not read', () => {
     expect(told).toBe(ledger.dropCount('slow'));
   });
 
+  it('R-err-slow counts what a waiting frame takes beside its bytes: tiny ones are bounded as well', async () => {
+    const ledger = new Ledger();
+    const app = await testApp({ controllers: [watchers('dropOldest')], use: [ledger], outbound: '64kb' });
+    const channels = app.get(Channels);
+    const slow = await app.connect('/news');
+    expect(await slow.next()).toBe('joined');
+    slow.pause();
+    await until(async () => {
+      await channels.publish('news', large);
+      return ledger.dropCount('slow') > 0;
+    });
+    const before = ledger.dropCount('slow');
+    for (let n = 0; n < 1000; n++) await channels.publish('news', 'x');
+    expect(ledger.dropCount('slow') - before).toBeGreaterThanOrEqual(1000 - (64 * 1024) / 128);
+  });
+
   it('R-err-slow always accepts one frame into an empty queue, however large', async () => {
     const ledger = new Ledger();
     const app = await testApp({ controllers: [watchers('disconnect')], use: [ledger], outbound: '1kb' });
@@ -155,7 +171,7 @@ describe('a client that does not read', () => {
       expect(queuedBytes).toBeLessThanOrEqual((atOnce + 1) * (large.length + 100));
       expect(handled).toBeLessThan(500);
       client.resume();
-      for (let n = 0; n < 200;) {
+      for (let n = 0; n < 80;) {
         const message = await client.next();
         // Those that nobody takes are answered in the serial lane.
         if (message.includes('UNKNOWN_EVENT')) continue;
@@ -175,15 +191,24 @@ describe('a client that does not read', () => {
       flood(connection: Connection): void {
         for (let n = 0; n < 200; n++) void connection.send(large);
       }
+      @WebSocket({ event: 'tiny' })
+      tiny(connection: Connection): void {
+        void connection.send(large);
+        for (let n = 0; n < 200; n++) void connection.send('x');
+      }
       @WebSocket({ event: 'bytes' })
       bytes(connection: Connection): Buffer {
         for (let n = 0; n < 2; n++) void connection.send(large);
         return Buffer.from('above the limit');
       }
       @WebSocket({ event: 'search', order: 'latest' })
-      async search(): Promise<Buffer> {
-        await new Promise((resolve) => setImmediate(resolve));
-        return Buffer.from(large);
+      async search(connection: Connection): Promise<string> {
+        // Until the buffers of both kernels are full: from then on what is sent waits here.
+        while (connection.state === 'open' && connection.bufferedBytes < large.length) {
+          void connection.send(large);
+          await new Promise((resolve) => setImmediate(resolve));
+        }
+        return 'found';
       }
     }
     const app = await testApp({ controllers: [Careless, Echo], use: [ledger], outbound: '1kb' });
@@ -207,6 +232,10 @@ describe('a client that does not read', () => {
     const bytes = await app.connect('/careless');
     bytes.send({ event: 'bytes', ref: 1 });
     expect(await ledger.lastClosing(3)).toMatchObject({ code: 1013 });
+    // Nor can very many that are very small.
+    const tiny = await app.connect('/careless');
+    tiny.send({ event: 'tiny' });
+    expect(await ledger.lastClosing(4)).toMatchObject({ code: 1013 });
     await expectSound(app, ledger, '/echo');
   });
 

@@ -146,7 +146,9 @@ export class Inbound {
       if (c.ref !== undefined) void fail(endpoint.plan, c, new HalyardError('SUPERSEDED'), 'decode', 'superseded');
     }
     const lanes = this.#lanes.indexOf(lane);
-    for (const c of this.#running.keys()) if (c.lane === lanes) c.abort(new HalyardError('SUPERSEDED'));
+    for (const c of this.#running.keys()) {
+      if (c.lane === lanes && c.abortReason === undefined) c.abort(new HalyardError('SUPERSEDED'));
+    }
   }
 
   /** Runs a message. Where all of it is synchronous, it is over when this returns. */

@@ -7,6 +7,8 @@ import type { Transport } from './transport.js';
 const congestedBytes = 64 * 1024;
 /** Direct sends that nobody awaits may queue this many times the outbound limit before the connection is closed. */
 const directFactor = 16;
+/** What a waiting frame occupies beside its bytes, as measured for publications; without it tiny ones had no bound. */
+const frameCostBytes = 128;
 
 interface Waiting {
   readonly frame: FrameData | SharedFrame;
@@ -34,6 +36,8 @@ export interface OutboundListener {
 export class Outbound {
   #queue: Waiting[] = [];
   #queuedBytes = 0;
+  /** Of the changes of presence that wait, by channel. */
+  #presenceBytes: Map<string, number> | undefined = undefined;
   #dropped: Map<string, number> | undefined = undefined;
   #waiters: (() => void)[] = [];
   #closed = false;
@@ -42,7 +46,7 @@ export class Outbound {
     private readonly transport: Transport,
     private readonly protocol: Protocol,
     private readonly policy: SlowConsumer,
-    /** Publications above this many queued bytes meet the policy. */
+    /** Publications above this many queued bytes, `frameCostBytes` a frame included, meet the policy. */
     private readonly limitBytes: number,
     private readonly listener: OutboundListener,
   ) {}
@@ -57,7 +61,7 @@ export class Outbound {
     if (this.#queue.length === 0 && this.transport.bufferedBytes < congestedBytes) {
       return this.transport.send(data) ? undefined : this.#lose();
     }
-    if (this.#queuedBytes > this.limitBytes * directFactor) {
+    if (this.#queuedBytes + this.#queue.length * frameCostBytes > this.limitBytes * directFactor) {
       this.listener.overflowed();
       const refused = Promise.reject(new HalyardError('SEND_OVERFLOW'));
       // Not every frame is awaited, and the close says it as well.
@@ -77,9 +81,8 @@ export class Outbound {
     }
     const bytes = sizeOf(frame);
     const publication = { channel, key: JSON.stringify([channel, event]) };
-    const over = this.bufferedBytes + bytes > this.limitBytes;
     // One frame is always accepted into an empty queue, however large it is.
-    if (over && this.#queue.length > 0 && !this.#makeRoom(bytes, publication.key)) {
+    if (this.#queue.length > 0 && !this.#fits(bytes) && !this.#makeRoom(bytes, publication.key)) {
       if (this.policy === 'disconnect') {
         this.listener.droppedPublication(channel, 1);
         this.listener.overflowed();
@@ -111,15 +114,15 @@ export class Outbound {
       if (!this.transport.sendShared(frame)) this.listener.lost();
       return true;
     }
-    const change: Waiting = { frame, bytes: sizeOf(frame), publication: undefined, presence: channel };
-    const waiting = this.#queue.filter(({ presence }) => presence === channel);
-    const waitingBytes = waiting.reduce((sum, { bytes }) => sum + bytes, 0);
-    if (waitingBytes + change.bytes <= limitBytes) {
-      this.#push(change);
+    const bytes = sizeOf(frame);
+    const waitingBytes = this.#presenceBytes?.get(channel) ?? 0;
+    if (waitingBytes + bytes <= limitBytes) {
+      this.#push({ frame, bytes, publication: undefined, presence: channel });
       return true;
     }
     this.#queue = this.#queue.filter(({ presence }) => presence !== channel);
     this.#queuedBytes -= waitingBytes;
+    this.#presenceBytes?.delete(channel);
     return false;
   }
 
@@ -138,8 +141,7 @@ export class Outbound {
   /** Hands everything that waits to the transport, which has it in front of the close frame. */
   flushAll(): void {
     for (const waiting of this.#queue) this.#transmit(waiting.frame);
-    this.#queue = [];
-    this.#queuedBytes = 0;
+    this.#empty();
     this.#announceDropped();
   }
 
@@ -147,8 +149,7 @@ export class Outbound {
   close(): number {
     this.#closed = true;
     const left = this.#queue.length;
-    this.#queue = [];
-    this.#queuedBytes = 0;
+    this.#empty();
     this.#release();
     return left;
   }
@@ -172,16 +173,37 @@ export class Outbound {
 
   #push(waiting: Waiting): void {
     this.#queue.push(waiting);
-    this.#queuedBytes += waiting.bytes;
+    this.#count(waiting, waiting.bytes);
+  }
+
+  #count({ presence }: Waiting, bytes: number): void {
+    this.#queuedBytes += bytes;
+    if (presence === undefined) return;
+    this.#presenceBytes ??= new Map();
+    const left = (this.#presenceBytes.get(presence) ?? 0) + bytes;
+    if (left > 0) this.#presenceBytes.set(presence, left);
+    else this.#presenceBytes.delete(presence);
+  }
+
+  #empty(): void {
+    this.#queue = [];
+    this.#queuedBytes = 0;
+    this.#presenceBytes = undefined;
+  }
+
+  /** Whether a publication of so many bytes may wait as well, where so many frames of the queue go. */
+  #fits(bytes: number, going = 0): boolean {
+    const frames = this.#queue.length - going + 1;
+    return this.bufferedBytes + bytes + frames * frameCostBytes <= this.limitBytes;
   }
 
   #flush(): void {
     this.#announceDropped();
     let sent = 0;
     while (sent < this.#queue.length && this.transport.bufferedBytes < congestedBytes) {
-      this.#transmit(this.#queue[sent]!.frame);
-      this.#queuedBytes -= this.#queue[sent]!.bytes;
-      sent++;
+      const waiting = this.#queue[sent++]!;
+      this.#transmit(waiting.frame);
+      this.#count(waiting, -waiting.bytes);
     }
     this.#queue.splice(0, sent);
   }
@@ -200,16 +222,16 @@ export class Outbound {
       for (const waiting of this.#queue) if (replaces(waiting)) this.#drop(waiting, true);
       this.#queue = this.#queue.filter((waiting) => !replaces(waiting));
     }
-    const fits = (): boolean => this.bufferedBytes + bytes <= this.limitBytes;
     const kept: Waiting[] = [];
     let at = 0;
-    for (; at < this.#queue.length && !fits(); at++) {
+    for (; at < this.#queue.length && !this.#fits(bytes, at - kept.length); at++) {
       const waiting = this.#queue[at]!;
       if (waiting.publication) this.#drop(waiting, true);
       else kept.push(waiting);
     }
-    this.#queue.splice(0, at, ...kept);
-    return fits() || this.#queue.length === 0;
+    if (kept.length === 0) this.#queue.splice(0, at);
+    else this.#queue = kept.concat(this.#queue.slice(at));
+    return this.#fits(bytes) || this.#queue.length === 0;
   }
 
   #drop(waiting: Waiting, queued = false): void {
