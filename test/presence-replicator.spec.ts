@@ -2,6 +2,7 @@ import { afterEach, describe, expect, it } from '@jest/globals';
 import { Connection, Controller, memoryBroker, Presence as PresenceService, WebSocket, type Broker } from 'halyard';
 import { testApp, until } from 'halyard/testing';
 import { plain } from '#internal/protocol/plain.js';
+import { Membership, type NodeSettings } from '#internal/nodes/membership.js';
 import { Replicator, type ReplicatorSettings } from '#internal/presence/replicator.js';
 import type { Presence } from '#internal/presence/presence.js';
 import type { Watcher } from '#internal/presence/watcher.js';
@@ -36,7 +37,10 @@ class Device implements Watcher {
 const nodes: Node[] = [];
 let made = 0;
 
+type Settings = Partial<NodeSettings & ReplicatorSettings>;
+
 class Node {
+  readonly members: Membership;
   readonly presence: Presence;
   readonly warnings: string[] = [];
   readonly watcher = new Device(`watcher ${++made}`);
@@ -45,18 +49,12 @@ class Node {
 
   constructor(
     readonly broker: Broker,
-    settings: Partial<ReplicatorSettings> = {},
+    settings: Settings = {},
   ) {
+    const warn = (text: string): unknown => this.warnings.push(text);
+    this.members = new Membership(broker, { heartbeatMs: 20, leaseMs: 100, warn, ...settings });
     this.presence = alone({
-      replicate: (replica) =>
-        new Replicator(broker, replica, {
-          heartbeatMs: 20,
-          leaseMs: 100,
-          retryMs: 20,
-          syncMs: 100,
-          warn: (text) => this.warnings.push(text),
-          ...settings,
-        }),
+      replicate: (replica) => new Replicator(this.members, replica, { retryMs: 20, syncMs: 100, ...settings }),
     });
     this.presence.start();
     nodes.push(this);
@@ -80,6 +78,10 @@ class Node {
   gone(device: Device): void {
     this.presence.leaveAll(device);
     this.tracked.delete(device);
+  }
+  async close(): Promise<void> {
+    await this.presence.close();
+    await this.members.close();
   }
   async view(channel: string): Promise<string> {
     const list = await this.presence.list(channel);
@@ -120,11 +122,11 @@ async function converge(channels: readonly string[], live: readonly Node[]): Pro
 afterEach(async () => {
   // An audit that finds a difference has found a bug.
   expect(nodes.map(({ presence }) => presence.metrics().repairs)).toEqual(nodes.map(() => 0));
-  await Promise.all(nodes.splice(0).map(({ presence }) => presence.close()));
+  await Promise.all(nodes.splice(0).map((node) => node.close()));
 });
 
 /** Three nodes that watch a channel, each with an entry there. */
-async function three(settings: Partial<ReplicatorSettings> = {}): Promise<{ all: Node[]; brokers: FaultyBroker[] }> {
+async function three(settings: Settings = {}): Promise<{ all: Node[]; brokers: FaultyBroker[] }> {
   const engine = new FaultyEngine();
   const brokers = [engine.node(), engine.node(), engine.node()];
   const all = brokers.map((broker) => new Node(broker, settings).watch('room'));
@@ -211,7 +213,7 @@ describe('presence on several nodes', () => {
 
   it('R-pres-goodbye a node that stops takes its entries with it at once', async () => {
     const { all } = await three({ leaseMs: 60_000 });
-    await all[2]!.presence.close();
+    await all[2]!.close();
     await converge(['room'], all.slice(0, 2));
     expect(all[0]!.presence.metrics()).toMatchObject({ nodes: 1, lost: 0 });
   });

@@ -8,6 +8,7 @@ import { within } from '../connection/within.js';
 import { HalyardError } from '../errors.js';
 import type { FastifyInstance, HttpAdapter } from '../http/adapter.js';
 import { attachOwned, attachShared } from '../ws/attach.js';
+import type { Membership } from '../nodes/membership.js';
 import type { UpgradeServer } from '../ws/upgrade.js';
 import type { RouteDescription } from './describe.js';
 import { drain } from './drain.js';
@@ -54,6 +55,7 @@ export interface AppParts {
   readonly logger: Logger;
   readonly container: HalyardContainer;
   readonly services: Services;
+  readonly members: Membership;
   readonly http: HttpAdapter;
   readonly upgrades: UpgradeServer;
   readonly paths: readonly PathHandle[];
@@ -169,7 +171,7 @@ export class App {
   }
 
   async #close(): Promise<void> {
-    const { http, upgrades, settings, container, services, state, logger } = this.#parts;
+    const { http, upgrades, settings, container, services, members, state, logger } = this.#parts;
     state.draining = true;
     // A listen that is still under way is let finish, so that what it opens is closed.
     await this.#listening?.catch(() => undefined);
@@ -180,6 +182,7 @@ export class App {
       http.close(Math.max(0, deadline - performance.now())),
     ]);
     await Promise.all([services.channels.close(), services.presence.close(), services.connections.shut()]);
+    await members.close();
     for (const detach of this.#detachers) detach();
     this.#detachers.clear();
     const disposed = container

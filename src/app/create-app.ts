@@ -15,6 +15,7 @@ import type { Token } from '../di/provider.js';
 import { BootError, textOf, type BootProblem } from '../errors.js';
 import { HttpAdapter } from '../http/adapter.js';
 import { HttpResponder } from '../http/responder.js';
+import { Membership } from '../nodes/membership.js';
 import type { DisconnectContext } from '../pipeline/context.js';
 import type { Responder } from '../pipeline/plan.js';
 import { Presence } from '../presence/presence.js';
@@ -50,6 +51,7 @@ export async function createApp(options: AppOptions = {}): Promise<App> {
   const logger = createLogger(isInspected() ? false : options.logger);
   const controllers = await loadControllers(options.controllers ?? [], problems);
   const broker = options.broker ?? memoryBroker();
+  const members = new Membership(broker, { ...settings.node, warn: (text) => logger.warn(text) });
   const connections = new Connections(broker, (error) => logger.error({ err: error }, 'a connection operation failed'));
   const channels = new Channels({
     broker,
@@ -62,11 +64,7 @@ export async function createApp(options: AppOptions = {}): Promise<App> {
     channelsPerConnection: settings.limits.channelsPerConnection,
     parseDuration,
     failed: (error) => logger.error({ err: error }, 'a presence listener failed'),
-    replicate: (replica) =>
-      new Replicator(broker, replica, {
-        ...settings.node,
-        warn: (text) => logger.warn(text),
-      }),
+    replicate: (replica) => new Replicator(members, replica),
   });
   const services: Services = {
     logger,
@@ -128,11 +126,11 @@ export async function createApp(options: AppOptions = {}): Promise<App> {
     isDraining: () => state.draining,
   });
 
-  await container.build();
   try {
+    await container.build();
     await connections.open();
   } catch (error) {
-    await container.dispose();
+    await Promise.allSettled([container.dispose(), members.close()]);
     throw error;
   }
   const instances = new Map<unknown, unknown>();
@@ -178,6 +176,7 @@ export async function createApp(options: AppOptions = {}): Promise<App> {
     logger,
     container,
     services,
+    members,
     http,
     upgrades,
     paths: handles,
@@ -187,6 +186,8 @@ export async function createApp(options: AppOptions = {}): Promise<App> {
     state,
   });
   presence.start();
+  // Others know it before it has a connection.
+  await members.listening;
   appCreated(app);
   return app;
 }

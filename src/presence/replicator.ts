@@ -1,12 +1,14 @@
-import type { Broker, Unsubscribe } from '../broker/broker.js';
+import type { Unsubscribe } from '../broker/broker.js';
+import type { Membership, MembershipListener } from '../nodes/membership.js';
+import type { Body } from '../nodes/message.js';
+import type { Peer } from '../nodes/peer.js';
 import type { Entry } from './entry.js';
-import { Membership, type MembershipListener, type NodeSettings } from './membership.js';
-import type { Peer } from './peer.js';
+import { Holder } from './holder.js';
 import type { Replica, Replication, ReplicationMetrics } from './replica.js';
 import type { Changes } from './roster.js';
-import { digestOf, partsOf, type Body } from './wire.js';
+import { digestOf, partsOf, type PresenceBody } from './wire.js';
 
-export interface ReplicatorSettings extends NodeSettings {
+export interface ReplicatorSettings {
   /** How long the first watcher of a channel waits for other nodes. @default 250 */
   readonly syncMs?: number;
   /** After this long what was not answered is asked again, and one channel is audited. @default 1000 */
@@ -38,7 +40,8 @@ const maxAsked = 256;
  * live ones track within lease + heartbeat.
  */
 export class Replicator implements Replication, MembershipListener {
-  readonly #members: Membership;
+  /** The other instances that are alive. */
+  readonly #holders = new Map<Peer, Holder>();
   readonly #interests = new Map<string, Interest>();
   /** One counter numbers all that this instance says. */
   #counter = 0;
@@ -46,17 +49,19 @@ export class Replicator implements Replication, MembershipListener {
   #audits = 0;
   #repairs = 0;
   /** Who is to be asked at the end of the tick. */
-  readonly #asking = new Set<Peer>();
+  readonly #asking = new Set<Holder>();
   /** By channel: whose answers its first watcher waits for. */
-  readonly #waiting = new Map<string, { readonly peers: Set<Peer>; readonly done: () => void }>();
+  readonly #waiting = new Map<string, { readonly holders: Set<Holder>; readonly done: () => void }>();
   readonly #retry: NodeJS.Timeout;
 
   constructor(
-    broker: Broker,
-    replica: Replica,
-    private readonly settings: ReplicatorSettings,
+    private readonly members: Membership,
+    private readonly replica: Replica,
+    private readonly settings: ReplicatorSettings = {},
   ) {
-    this.#members = new Membership(broker, replica, settings, this);
+    for (const peer of members.peers.values()) this.#holder(peer);
+    members.listen(this);
+    void members.start();
     this.#retry = setInterval(() => this.#maintain(), settings.retryMs ?? 1000).unref();
   }
 
@@ -80,7 +85,7 @@ export class Replicator implements Replication, MembershipListener {
   leave(channel: string): void {
     const interest = this.#interests.get(channel);
     this.#interests.delete(channel);
-    for (const peer of this.#members.peers.values()) peer.forget(channel);
+    for (const holder of this.#holders.values()) holder.forget(channel);
     this.#answered(channel);
     interest?.unsubscribe?.().catch(() => undefined);
   }
@@ -94,20 +99,19 @@ export class Replicator implements Replication, MembershipListener {
     for (const entry of own) interest.published.set(entry.ref, entry);
     for (const { ref } of gone) interest.published.delete(ref);
     // Who nobody has ever spoken to is spoken to by whoever comes.
-    if (!interest.active || !this.#members.hasHeard) return;
+    if (!interest.active || !this.members.hasHeard) return;
     let left = gone.map(({ ref }) => ref);
     for (const part of partsOf(own)) {
       const s = ++this.#counter;
-      this.#members.say({ t: 'delta', c: channel, p: interest.last, s, e: part, l: left }, subjectOf(channel));
+      this.#say({ t: 'delta', c: channel, p: interest.last, s, e: part, l: left }, channel);
       interest.last = s;
       left = [];
     }
   }
 
   metrics(): ReplicationMetrics {
-    const { peers, isUp, lost } = this.#members;
-    const { size: nodes } = peers;
-    return { nodes, stale: !isUp, gaps: this.#gaps, lost, audits: this.#audits, repairs: this.#repairs };
+    const { peers, isUp, lost } = this.members;
+    return { nodes: peers.size, stale: !isUp, gaps: this.#gaps, lost, audits: this.#audits, repairs: this.#repairs };
   }
 
   async close(): Promise<void> {
@@ -115,39 +119,43 @@ export class Replicator implements Replication, MembershipListener {
     for (const { done } of this.#waiting.values()) done();
     const interests = [...this.#interests.values()];
     this.#interests.clear();
-    await this.#members.close();
     await Promise.all(interests.map(async ({ unsubscribe }) => unsubscribe?.().catch(() => undefined)));
   }
 
   // --- what other instances are heard to say -------------------------------------------------------------------------
 
   unsure(peer: Peer): void {
-    this.#ask(peer, this.#interests.keys());
+    this.#ask(this.#holder(peer), this.#interests.keys());
   }
 
   dropped(peer: Peer): void {
-    this.#asking.delete(peer);
-    for (const channel of this.#waiting.keys()) this.#answered(channel, peer);
+    const holder = this.#holder(peer);
+    this.#holders.delete(peer);
+    this.#asking.delete(holder);
+    holder.drop();
+    for (const channel of this.#waiting.keys()) this.#answered(channel, holder);
   }
 
-  heard(peer: Peer, body: Body): void {
+  heard(peer: Peer, said: Body): void {
+    const holder = this.#holder(peer);
+    const body = said as PresenceBody;
     switch (body.t) {
       case 'delta':
-        if (!this.#interests.has(body.c) || peer.applyDelta(body)) return;
-        if (!peer.asked.has(body.c)) this.#gaps++;
-        return this.#ask(peer, [body.c], body.s);
+        if (!this.#interests.has(body.c) || holder.applyDelta(body)) return;
+        if (!holder.asked.has(body.c)) this.#gaps++;
+        return this.#ask(holder, [body.c], body.s);
       case 'state': {
         if (!this.#interests.has(body.c)) return;
-        const { complete, changed } = peer.applyState(body);
+        const { complete, changed } = holder.applyState(body);
         if (complete && changed && body.a) this.#repairs++;
-        if (complete) this.#answered(body.c, peer);
+        if (complete) this.#answered(body.c, holder);
         return;
       }
       case 'ask':
         for (const channel of body.c) this.#tellState(peer, channel);
         return;
       case 'sync':
-        if (!body.x.includes(this.#members.incarnation) && this.#publishedIn(body.c).size > 0) {
+        if (!body.x.includes(this.members.incarnation) && this.#publishedIn(body.c).size > 0) {
           this.#tellState(peer, body.c);
         }
         return;
@@ -165,50 +173,65 @@ export class Replicator implements Replication, MembershipListener {
 
   async #activate(channel: string, interest: Interest): Promise<void> {
     const isWanted = (): boolean => this.#interests.get(channel) === interest;
-    await this.#members.listening;
-    interest.unsubscribe = await this.#members.subscribe(subjectOf(channel), isWanted);
+    await this.members.listening;
+    interest.unsubscribe = await this.members.subscribe(subjectOf(channel), isWanted);
     if (!interest.unsubscribe) return;
     interest.active = true;
-    const peers = [...this.#members.peers.values()];
-    this.#sync(channel, peers);
+    const holders = [...this.#holders.values()];
+    this.#sync(channel, holders);
     // Said on the subject, not only told: who needs the channel and is not known here hears it too.
-    if (this.#members.hasHeard && interest.published.size > 0) this.#sayState(channel, interest);
-    for (const peer of peers) this.#ask(peer, [channel]);
-    await this.#members.started;
+    if (this.members.hasHeard && interest.published.size > 0) this.#sayState(channel, interest);
+    for (const holder of holders) this.#ask(holder, [channel]);
+    await this.members.start();
     if (isWanted()) await this.#answers(channel);
   }
 
   /** Resolves when all who are being asked for a channel have answered. */
   async #answers(channel: string): Promise<void> {
-    const peers = new Set([...this.#members.peers.values()].filter(({ asked }) => asked.has(channel)));
-    if (peers.size === 0) return;
-    await new Promise<void>((done) => this.#waiting.set(channel, { peers, done }));
+    const holders = new Set([...this.#holders.values()].filter(({ asked }) => asked.has(channel)));
+    if (holders.size === 0) return;
+    await new Promise<void>((done) => this.#waiting.set(channel, { holders, done }));
     this.#waiting.delete(channel);
   }
 
   /** One of those who are waited for has answered, or will not. */
-  #answered(channel: string, peer?: Peer): void {
+  #answered(channel: string, holder?: Holder): void {
     const waiting = this.#waiting.get(channel);
-    if (peer) waiting?.peers.delete(peer);
-    else waiting?.peers.clear();
-    if (waiting?.peers.size === 0) waiting.done();
+    if (holder) waiting?.holders.delete(holder);
+    else waiting?.holders.clear();
+    if (waiting?.holders.size === 0) waiting.done();
   }
 
-  #sync(channel: string, asked: readonly Peer[]): void {
-    this.#members.say({ t: 'sync', c: channel, x: asked.map(({ incarnation }) => incarnation) }, subjectOf(channel));
+  /** What is known of an instance that is alive. */
+  #holder(peer: Peer): Holder {
+    let holder = this.#holders.get(peer);
+    if (!holder) this.#holders.set(peer, (holder = new Holder(peer, this.replica)));
+    return holder;
+  }
+
+  #say(body: PresenceBody, channel: string): void {
+    this.members.say(body, subjectOf(channel));
+  }
+
+  #tell(peer: Peer, body: PresenceBody): void {
+    this.members.tell(peer, body);
+  }
+
+  #sync(channel: string, asked: readonly Holder[]): void {
+    this.#say({ t: 'sync', c: channel, x: asked.map(({ peer }) => peer.incarnation) }, channel);
   }
 
   #sayState(channel: string, interest: Interest): void {
     interest.last = ++this.#counter;
-    for (const body of this.#stateOf(channel)) this.#members.say(body, subjectOf(channel));
+    for (const body of this.#stateOf(channel)) this.#say(body, channel);
   }
 
   #tellState(peer: Peer, channel: string, audit = false): void {
-    for (const body of this.#stateOf(channel, audit)) this.#members.tell(peer, body);
+    for (const body of this.#stateOf(channel, audit)) this.#tell(peer, body);
   }
 
   /** All that this node has in a channel, also nothing, at what it has said last. */
-  *#stateOf(channel: string, a = false): Generator<Body> {
+  *#stateOf(channel: string, a = false): Generator<PresenceBody> {
     const parts = [...partsOf(this.#publishedIn(channel).values())];
     const s = this.#counter;
     for (const [k, e] of parts.entries()) yield { t: 'state', c: channel, s, k, m: k < parts.length - 1, a, e };
@@ -221,28 +244,28 @@ export class Replicator implements Replication, MembershipListener {
   }
 
   /** Questions of one tick go out together; unanswered ones again with each retry, as long as it lives. */
-  #ask(peer: Peer, channels: Iterable<string>, reaching?: number): void {
-    const before = peer.asked.size;
-    for (const channel of channels) peer.ask(channel, reaching);
-    if (peer.asked.size === before && reaching !== undefined) return;
-    if (peer.asked.size === 0) return;
+  #ask(holder: Holder, channels: Iterable<string>, reaching?: number): void {
+    const before = holder.asked.size;
+    for (const channel of channels) holder.ask(channel, reaching);
+    if (holder.asked.size === before && reaching !== undefined) return;
+    if (holder.asked.size === 0) return;
     if (this.#asking.size === 0) queueMicrotask(() => this.#sendAsks());
-    this.#asking.add(peer);
+    this.#asking.add(holder);
   }
 
   #sendAsks(): void {
-    for (const peer of this.#asking) {
-      const channels = [...peer.asked.keys()];
+    for (const { peer, asked } of this.#asking) {
+      const channels = [...asked.keys()];
       for (let at = 0; at < channels.length; at += maxAsked) {
-        this.#members.tell(peer, { t: 'ask', c: channels.slice(at, at + maxAsked) });
+        this.#tell(peer, { t: 'ask', c: channels.slice(at, at + maxAsked) });
       }
     }
     this.#asking.clear();
   }
 
   #maintain(): void {
-    const peers = [...this.#members.peers.values()];
-    for (const peer of peers) if (peer.asked.size > 0) this.#asking.add(peer);
+    const holders = [...this.#holders.values()];
+    for (const holder of holders) if (holder.asked.size > 0) this.#asking.add(holder);
     this.#sendAsks();
     for (const [channel, interest] of this.#interests) {
       if (!interest.young || !interest.active) continue;
@@ -250,23 +273,23 @@ export class Replicator implements Replication, MembershipListener {
       interest.young = false;
       this.#sync(channel, []);
     }
-    if (peers.length > 0 && this.settings.audit !== false) this.#audit(peers);
+    if (holders.length > 0 && this.settings.audit !== false) this.#audit(holders);
   }
 
   /** Compares one channel with each node that has entries there, and one more. Nothing must depend on it. */
-  #audit(peers: readonly Peer[]): void {
+  #audit(holders: readonly Holder[]): void {
     const channels = [...this.#interests.keys()];
     const channel = channels[Math.floor(Math.random() * channels.length)];
     if (channel === undefined) return;
-    const oneMore = peers[Math.floor(Math.random() * peers.length)];
-    for (const peer of peers) {
-      if ((peer !== oneMore && !peer.holds(channel)) || peer.asked.has(channel)) continue;
+    const oneMore = holders[Math.floor(Math.random() * holders.length)];
+    for (const holder of holders) {
+      if ((holder !== oneMore && !holder.holds(channel)) || holder.asked.has(channel)) continue;
       this.#audits++;
-      this.#members.tell(peer, {
+      this.#tell(holder.peer, {
         t: 'audit',
         c: channel,
-        s: peer.last(channel),
-        h: digestOf(peer.entries(channel)),
+        s: holder.last(channel),
+        h: digestOf(holder.entries(channel)),
       });
     }
   }

@@ -5,23 +5,7 @@ import { Entry } from './entry.js';
 /** ref, key, connection id, joined at, meta as JSON. */
 export type WireEntry = readonly [ref: string, key: string, connectionId: string, joinedAt: number, metaJson: string];
 
-/** Who says it. */
-export interface Head {
-  /** The name of the node. */
-  readonly n: string;
-  /** Its incarnation: random, new at each start. */
-  readonly i: string;
-  /** How often its link has come up: what was published before may be lost. */
-  readonly g: number;
-}
-
-export type Body =
-  /** Just started: an older incarnation of the name is no more. */
-  | { readonly t: 'hello' }
-  | { readonly t: 'beat' }
-  | { readonly t: 'bye' }
-  /** To oneself: what was published before it has been read. */
-  | { readonly t: 'probe'; readonly k: number }
+export type PresenceBody =
   /** To all that need the channel: say what you have. Those in `x` are asked directly. */
   | { readonly t: 'sync'; readonly c: string; readonly x: readonly string[] }
   /** To one: always answered, with a state for each channel, an empty one too. */
@@ -50,20 +34,6 @@ export type Body =
 
 /** Well below what any engine takes as one message. */
 const maxPartBytes = 128 * 1024;
-
-export function encode(head: Head, body: Body): Uint8Array {
-  return Buffer.from(JSON.stringify({ ...head, ...body }));
-}
-
-/** `undefined`: none of ours, or of a version that is not understood. */
-export function decode(bytes: Uint8Array): (Head & Body) | undefined {
-  try {
-    const message = JSON.parse(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString()) as Head & Body;
-    return typeof message.i === 'string' && typeof message.t === 'string' ? message : undefined;
-  } catch {
-    return undefined;
-  }
-}
 
 export function toWire({ ref, key, connectionId, joinedAt, metaJson }: Entry): WireEntry {
   return [ref, key, connectionId, joinedAt, metaJson];

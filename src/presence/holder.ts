@@ -1,6 +1,7 @@
+import type { Peer } from '../nodes/peer.js';
 import type { Entry } from './entry.js';
 import type { Replica } from './replica.js';
-import { fromWire, type Body, type WireEntry } from './wire.js';
+import { fromWire, type PresenceBody, type WireEntry } from './wire.js';
 
 /** What another instance is known to have in one channel. */
 interface Known {
@@ -9,13 +10,11 @@ interface Known {
   readonly refs: Set<string>;
 }
 
-type State = Extract<Body, { t: 'state' }>;
-type Delta = Extract<Body, { t: 'delta' }>;
+type State = Extract<PresenceBody, { t: 'state' }>;
+type Delta = Extract<PresenceBody, { t: 'delta' }>;
 
-/** Another instance that is alive, and all that this node knows of it. */
-export class Peer {
-  /** When it was last heard of. */
-  heardAtMs = 0;
+/** Another instance that is alive, and all that this node knows of what it has. */
+export class Holder {
   readonly #known = new Map<string, Known>();
   /** By channel that it was asked for: the number that the answer must have reached. */
   readonly asked = new Map<string, number>();
@@ -23,9 +22,7 @@ export class Peer {
   readonly #parts = new Map<string, { readonly s: number; readonly entries: WireEntry[]; next: number }>();
 
   constructor(
-    readonly incarnation: string,
-    public node: string,
-    public generation: number,
+    readonly peer: Peer,
     private readonly replica: Replica,
   ) {}
 

@@ -1,8 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type { Broker, Unsubscribe } from '../broker/broker.js';
+import { decode, encode, type Body, type Head, type Sign } from './message.js';
 import { Peer } from './peer.js';
-import type { Replica } from './replica.js';
-import { decode, encode, type Body } from './wire.js';
 
 export interface NodeSettings {
   /** @default a random one */
@@ -18,27 +17,35 @@ export interface NodeSettings {
 /** Who is told of other instances. */
 export interface MembershipListener {
   /** It is new, or may have said what nobody heard, or this node may not have heard it. */
-  unsure(peer: Peer): void;
-  dropped(peer: Peer): void;
-  heard(peer: Peer, body: Body): void;
+  unsure?(peer: Peer): void;
+  dropped?(peer: Peer): void;
+  /** Another instance has said something; of kinds that others know, too. */
+  heard?(peer: Peer, body: Body): void;
 }
 
-const everybody = 'halyard:presence:nodes';
-const subjectOf = (incarnation: string): string => `halyard:presence:node:${incarnation}`;
+const everybody = 'halyard:nodes';
+const subjectOf = (incarnation: string): string => `halyard:node:${incarnation}`;
 /** Instances that said goodbye are remembered for as long as late bytes of theirs could come. */
 const forgetAfterMs = 3_600_000;
 
-/** Which instances are alive, this one's own link, and its name among them. */
+/**
+ * Which instances are alive, this one's own link, and its name among them. One for each app: whoever has to do with other
+ * nodes speaks to them through it.
+ */
 export class Membership {
   readonly incarnation = randomBytes(16).toString('base64url');
+  /** Other instances that are alive, by incarnation. */
   readonly peers = new Map<string, Peer>();
   /** Somebody else was ever heard of. */
   hasHeard = false;
   isUp: boolean;
+  /** How many have fallen silent and were dropped. */
   lost = 0;
-  /** Resolves when it can be spoken to; and when those who answered its hello are known. */
+  /** Resolves when it can be spoken to. */
   readonly listening: Promise<void>;
-  readonly started: Promise<void>;
+  #startListening!: () => void;
+  #started: Promise<void> | undefined = undefined;
+  readonly #listeners: MembershipListener[] = [];
   #name: string;
   #generation = 1;
   #saidHello = false;
@@ -51,28 +58,33 @@ export class Membership {
   readonly #probing = new Map<number, () => void>();
   readonly #goodbyes = new Map<string, number>();
   readonly #unsubscribe: Unsubscribe[] = [];
-  readonly #offLink: () => void;
+  #offLink: (() => void) | undefined = undefined;
 
   constructor(
     private readonly broker: Broker,
-    private readonly replica: Replica,
     private readonly settings: NodeSettings,
-    private readonly listener: MembershipListener,
   ) {
     this.#name = settings.name ?? this.incarnation.slice(0, 8);
     this.isUp = broker.health().link === 'up';
-    this.#offLink = broker.onLink((state) => this.#linkChanged(state === 'up'));
-    this.listening = this.#listen();
-    this.started = this.#start();
+    this.listening = new Promise((resolve) => (this.#startListening = resolve));
+  }
+
+  /** Joins the other nodes; once is enough. Resolves when those who answered its hello are known. */
+  start(): Promise<void> {
+    return (this.#started ??= this.#start());
+  }
+
+  listen(listener: MembershipListener): void {
+    this.#listeners.push(listener);
   }
 
   /** To all nodes, to one, or to a subject of their own. Nothing is said while the link is down: all are asked after it. */
-  say(body: Body, to: string = everybody): void {
+  say<B extends Body>(body: B, to: string = everybody): void {
     if (!this.isUp || this.#closed) return;
     this.#publish(body, to).catch(() => (this.#lossy = true));
   }
 
-  tell({ incarnation }: Pick<Peer, 'incarnation'>, body: Body): void {
+  tell<B extends Body>({ incarnation }: Peer, body: B): void {
     this.say(body, subjectOf(incarnation));
   }
 
@@ -82,7 +94,7 @@ export class Membership {
     if (!message || this.#closed) return;
     const { i, n, g } = message;
     if (i === this.incarnation) {
-      if (message.t === 'probe') this.#probing.get(message.k)?.();
+      if (isProbe(message)) this.#probing.get(message.k)?.();
       return;
     }
     if (this.#goodbyes.has(i)) return;
@@ -97,14 +109,14 @@ export class Membership {
     if (message.t === 'hello') this.#replaceOlder(n, i);
     if (peer && g < peer.generation) return;
     const isSure = peer?.generation === g;
-    if (!peer) this.peers.set(i, (peer = new Peer(i, n, g, this.replica)));
+    if (!peer) this.peers.set(i, (peer = new Peer(i, n, g)));
     peer.generation = g;
-    peer.node = n;
+    peer.name = n;
     peer.heardAtMs = performance.now();
-    if (!isSure) this.listener.unsure(peer);
+    if (!isSure) for (const listener of this.#listeners) listener.unsure?.(peer);
     // Who has just started knows nobody yet.
     if (message.t === 'hello') this.tell(peer, { t: 'beat' });
-    this.listener.heard(peer, message);
+    for (const listener of this.#listeners) listener.heard?.(peer, message);
   }
 
   /** Says goodbye. */
@@ -113,7 +125,7 @@ export class Membership {
     const said = this.isUp ? this.#publish({ t: 'bye' }, everybody).catch(ignore) : undefined;
     this.#closed = true;
     clearTimeout(this.#beat);
-    this.#offLink();
+    this.#offLink?.();
     for (const resolve of this.#probing.values()) resolve();
     await said;
     await Promise.all(this.#unsubscribe.map((unsubscribe) => unsubscribe().catch(ignore)));
@@ -134,15 +146,15 @@ export class Membership {
     return undefined;
   }
 
-  async #listen(): Promise<void> {
+  async #start(): Promise<void> {
+    // Nobody was told of changes before.
+    this.isUp = this.broker.health().link === 'up';
+    this.#offLink = this.broker.onLink((state) => this.#linkChanged(state === 'up'));
     for (const subject of [subjectOf(this.incarnation), everybody]) {
       const unsubscribe = await this.subscribe(subject, () => true);
       if (unsubscribe) this.#unsubscribe.push(unsubscribe);
     }
-  }
-
-  async #start(): Promise<void> {
-    await this.listening;
+    this.#startListening();
     this.#signOfLife();
     // Those who heard the hello have answered by the time that two probes came back, more or less.
     await this.#probe();
@@ -208,7 +220,7 @@ export class Membership {
       const now = performance.now();
       for (const peer of this.peers.values()) {
         peer.heardAtMs = now;
-        this.listener.unsure(peer);
+        for (const listener of this.#listeners) listener.unsure?.(peer);
       }
       this.#signOfLife();
     }
@@ -216,7 +228,7 @@ export class Membership {
 
   #replaceOlder(name: string, incarnation: string): void {
     for (const peer of this.peers.values()) {
-      if (peer.node === name && peer.incarnation !== incarnation) this.#drop(peer);
+      if (peer.name === name && peer.incarnation !== incarnation) this.#drop(peer);
     }
   }
 
@@ -229,13 +241,16 @@ export class Membership {
 
   #drop(peer: Peer): void {
     this.peers.delete(peer.incarnation);
-    peer.drop();
-    this.listener.dropped(peer);
+    for (const listener of this.#listeners) listener.dropped?.(peer);
   }
 
-  async #publish(body: Body, to: string): Promise<void> {
+  async #publish<B extends Body>(body: B, to: string): Promise<void> {
     await this.broker.publish(to, encode({ n: this.#name, i: this.incarnation, g: this.#generation }, body));
   }
+}
+
+function isProbe(message: Head & Body): message is Head & Extract<Sign, { t: 'probe' }> {
+  return message.t === 'probe';
 }
 
 function ignore(): void {
