@@ -61,6 +61,7 @@ const table = {
   PROVIDER_MISSING: { status: 500, close: 1011, text: 'nothing provides this token' },
   BROKER_BYTES: { status: 500, close: 1011, text: 'a message from another node cannot be read' },
   BROKER_UNAVAILABLE: { status: 503, close: 1013, temporary: true, text: 'the broker cannot be reached' },
+  BROKER_SIZE: { status: 500, close: 1011, text: 'a publication is larger than the broker carries' },
   BROKER_CLOSED: { status: 503, close: 1013, temporary: true, text: 'the broker is closed' },
   APP_STATE: { status: 500, close: 1011, text: 'the app is not in a state for this' },
   // the start

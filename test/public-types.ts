@@ -6,7 +6,9 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { FastifyInstance } from 'fastify';
 import type { Logger } from 'pino';
+import type { Redis } from 'ioredis';
 import type * as halyard from 'halyard';
+import type * as redis from 'halyard/redis';
 import type * as testing from 'halyard/testing';
 
 type Same<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false;
@@ -612,6 +614,8 @@ export type TheApp = [
   >,
   Check<Same<halyard.Present, { readonly key: string; readonly metas: readonly halyard.PresentMeta[] }>>,
   Check<Reads<typeof halyard.memoryBroker, () => halyard.Broker>>,
+  Check<Reads<typeof redis.redisBroker, (options: redis.RedisBrokerOptions) => halyard.Broker>>,
+  Check<Same<redis.RedisBrokerOptions, { prefix?: string } & ({ url: string } | { client: Redis })>>,
   Check<
     Reads<
       halyard.App,
@@ -935,4 +939,17 @@ export type Testing = [
   Check<Reads<typeof testing.upgradeRequest, (path: string, options?: testing.UpgradeRequestOptions) => string>>,
   Check<Reads<typeof testing.until<number>, (probe: () => Maybe<number>, options?: Wait) => Promise<number>>>,
   Check<Reads<typeof testing.closeAll, () => Promise<void>>>,
+  Check<Reads<typeof testing.brokerContract, (harness: testing.BrokerHarness) => testing.BrokerCase[]>>,
+  Check<
+    Fills<
+      testing.BrokerHarness,
+      {
+        open(): Maybe<[halyard.Broker, halyard.Broker]>;
+        outage: { begin(): Maybe<void>; end(): Maybe<void> };
+      }
+    >
+  >,
+  Check<
+    Reads<testing.BrokerCase, { readonly name: string; readonly run: () => Promise<void>; readonly timeout: number }>
+  >,
 ];

@@ -5,6 +5,7 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from '@jest/globals';
 import * as halyard from 'halyard';
+import * as redis from 'halyard/redis';
 import * as testing from 'halyard/testing';
 
 const values = `
@@ -25,11 +26,11 @@ const types = `
 `;
 
 const testingValues = `
-  RawClient RefusedError TestApp TestClient closeAll closePayload frame testApp until upgradeRequest
+  RawClient RefusedError TestApp TestClient brokerContract closeAll closePayload frame testApp until upgradeRequest
 `;
 
 const testingTypes = `
-  ClosedInfo ConnectOptions FrameOptions Opcode Override RawWebSocket RequestOptions ResponseHead ServerFrame
+  BrokerCase BrokerHarness ClosedInfo ConnectOptions FrameOptions Opcode Override RawWebSocket RequestOptions ResponseHead ServerFrame
   TestAppOptions TestResponse UpgradeRequestOptions WaitOptions
 `;
 
@@ -68,6 +69,10 @@ describe('the public names', () => {
     expect(all).toEqual([...words(expectedValues), ...words(expectedTypes)].sort());
   });
 
+  it('halyard/redis exports one function', () => {
+    expect(Object.keys(redis)).toEqual(['redisBroker']);
+  });
+
   it('has each name checked by test/public-types.ts', () => {
     const source = read('test/public-types.ts');
     const unchecked = [
@@ -78,9 +83,15 @@ describe('the public names', () => {
   });
 
   it('keeps the entries of the package', () => {
-    const { exports, bin, peerDependencies } = JSON.parse(read('package.json')) as Record<string, object>;
-    expect(Object.keys(exports!)).toEqual(['.', './testing', './package.json']);
+    const { exports, bin, peerDependencies, peerDependenciesMeta } = JSON.parse(read('package.json')) as Record<
+      string,
+      object
+    >;
+    expect(Object.keys(exports!)).toEqual(['.', './redis', './testing', './package.json']);
     expect(Object.keys(bin!)).toEqual(['halyard']);
-    expect(Object.keys(peerDependencies!).sort()).toEqual(['class-transformer', 'class-validator', 'reflect-metadata']);
+    const engines = ['@nats-io/transport-node', 'ioredis'];
+    const peers = ['class-transformer', 'class-validator', 'reflect-metadata'];
+    expect(Object.keys(peerDependencies!).sort()).toEqual([...peers, ...engines].sort());
+    expect(peerDependenciesMeta).toEqual(Object.fromEntries(engines.map((name) => [name, { optional: true }])));
   });
 });

@@ -1,7 +1,6 @@
 import { HalyardError } from '../errors.js';
 import type { Broker, BrokerHealth, Unsubscribe } from './broker.js';
-
-type Listener = (bytes: Uint8Array) => void;
+import { Subscriptions } from './subscriptions.js';
 
 /**
  * Carries publications within one process: the default. Apps that are given the same instance share channels and
@@ -13,7 +12,7 @@ export function memoryBroker(): Broker {
 
 class MemoryBroker implements Broker {
   readonly ordering = 'total';
-  readonly #listeners = new Map<string, Set<Listener>>();
+  readonly #subscriptions = new Subscriptions();
   #pending: [subject: string, bytes: Uint8Array][] = [];
   #closed = false;
 
@@ -24,18 +23,12 @@ class MemoryBroker implements Broker {
     return taken;
   }
 
-  subscribe(subject: string, onBytes: Listener): Promise<Unsubscribe> {
+  subscribe(subject: string, onBytes: (bytes: Uint8Array) => void): Promise<Unsubscribe> {
     if (this.#closed) return Promise.reject(new HalyardError('BROKER_CLOSED'));
-    let listeners = this.#listeners.get(subject);
-    if (!listeners) this.#listeners.set(subject, (listeners = new Set()));
-    // A listener of its own for each subscription: one function may subscribe twice.
-    const listener: Listener = (bytes) => onBytes(bytes);
-    listeners.add(listener);
+    const remove = this.#subscriptions.add(subject, onBytes);
     return Promise.resolve(() => {
-      if (listeners.delete(listener) && listeners.size === 0 && this.#listeners.get(subject) === listeners) {
-        this.#listeners.delete(subject);
-      }
-      return Promise.resolve();
+      remove();
+      return taken;
     });
   }
 
@@ -50,7 +43,7 @@ class MemoryBroker implements Broker {
 
   close(): Promise<void> {
     this.#closed = true;
-    this.#listeners.clear();
+    this.#subscriptions.clear();
     this.#pending = [];
     return Promise.resolve();
   }
@@ -58,18 +51,7 @@ class MemoryBroker implements Broker {
   #flush(): void {
     const pending = this.#pending;
     this.#pending = [];
-    for (const [subject, bytes] of pending) {
-      for (const listener of this.#listeners.get(subject) ?? []) {
-        try {
-          listener(bytes);
-        } catch (error) {
-          // Not ours to handle, and not the next listener's to suffer: reported like any uncaught error, on its own stack.
-          queueMicrotask(() => {
-            throw error;
-          });
-        }
-      }
-    }
+    for (const [subject, bytes] of pending) this.#subscriptions.deliver(subject, bytes);
   }
 }
 

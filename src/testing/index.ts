@@ -24,3 +24,4 @@ export {
 } from './raw-client.js';
 export { until, type WaitOptions } from './wait.js';
 export { closeAll } from './closing.js';
+export { brokerContract, type BrokerCase, type BrokerHarness } from './broker-contract.js';
