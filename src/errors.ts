@@ -63,6 +63,7 @@ const table = {
   BROKER_UNAVAILABLE: { status: 503, close: 1013, temporary: true, text: 'the broker cannot be reached' },
   BROKER_SIZE: { status: 500, close: 1011, text: 'a publication is larger than the broker carries' },
   BROKER_CLOSED: { status: 503, close: 1013, temporary: true, text: 'the broker is closed' },
+  NODE_TIMEOUT: { status: 503, close: 1013, temporary: true, text: 'another node did not answer in time' },
   APP_STATE: { status: 500, close: 1011, text: 'the app is not in a state for this' },
   // the start
   BOOT: { status: 500, close: 1011, text: 'the app cannot start' },
@@ -125,6 +126,14 @@ export class BrokerUnavailableError extends HalyardError {
     options: ErrorOptions = {},
   ) {
     super('BROKER_UNAVAILABLE', options);
+  }
+}
+
+/** A node that is alive did not answer in time. What was asked of it may have been done. Code `HALYARD_NODE_TIMEOUT`. */
+export class NodeTimeoutError extends HalyardError {
+  /** @param nodes the names of those that were waited for; not shown to clients */
+  constructor(readonly nodes: readonly string[]) {
+    super('NODE_TIMEOUT');
   }
 }
 

@@ -90,7 +90,8 @@ export type { Ref } from './protocol/protocol.js';
 
 // Connections and channels
 export { Connection, type ConnectionData, type JoinOptions } from './connection/connection.js';
-export { Connections, type CloseOptions } from './connection/connections.js';
+export { Connections, type ClusterOptions } from './connection/connections.js';
+export type { BroadcastOptions, CloseOptions } from './connection/command.js';
 export { CleanUp } from './connection/clean-up.js';
 export { CloseWebSocket, Sender } from './connection/sender.js';
 export type {
@@ -133,6 +134,7 @@ export {
   HalyardError,
   HttpError,
   InvalidCloseCodeError,
+  NodeTimeoutError,
   type BootCode,
   type BootProblem,
   type ErrorPayload,

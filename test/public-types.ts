@@ -504,17 +504,20 @@ export type Services = [
       halyard.Connections,
       Iterable<halyard.Connection> & {
         readonly get: (id: string) => halyard.Connection | undefined;
-        readonly ids: () => string[];
-        readonly count: () => number;
+        readonly ids: { (): string[]; (options: halyard.ClusterOptions): Promise<string[]> };
+        readonly count: { (): number; (options: halyard.ClusterOptions): Promise<number> };
+        readonly ofUser: (user: string) => Promise<string[]>;
         readonly send: (id: string, value: unknown) => Promise<void>;
         readonly sendToUser: (user: string, value: unknown) => Promise<void>;
-        readonly broadcast: (value: unknown, options?: { except?: { readonly id: string } | string }) => Promise<void>;
+        readonly broadcast: (value: unknown, options?: halyard.BroadcastOptions) => Promise<void>;
         readonly close: (id: string, options?: halyard.CloseOptions) => Promise<void>;
         readonly closeUser: (user: string, options?: halyard.CloseOptions) => Promise<void>;
       }
     >
   >,
   Check<Fills<halyard.CloseOptions, { code: number; reason: string }>>,
+  Check<Fills<halyard.BroadcastOptions, { except: { readonly id: string } | string }>>,
+  Check<Same<halyard.ClusterOptions, { cluster: true }>>,
   Check<Same<halyard.LinkState, 'up' | 'down'>>,
   Check<Same<halyard.Unsubscribe, () => Promise<void>>>,
   Check<
@@ -580,7 +583,12 @@ export type Services = [
 
 export type TheApp = [
   Check<Reads<typeof halyard.createApp, (options?: halyard.AppOptions) => Promise<halyard.App>>>,
-  Check<Fills<halyard.NodeOptions, { name: string; heartbeat: halyard.Duration; lease: halyard.Duration }>>,
+  Check<
+    Fills<
+      halyard.NodeOptions,
+      { name: string; heartbeat: halyard.Duration; lease: halyard.Duration; answer: halyard.Duration }
+    >
+  >,
   Check<Fills<halyard.JoinOptions, { presence: boolean }>>,
   Check<Fills<halyard.TrackOptions, { leaveDelay: halyard.Duration }>>,
   Check<Reads<{ name: string }, halyard.Meta>>,
@@ -774,6 +782,7 @@ export type Errors = [
     >
   >,
   Check<Reads<halyard.InvalidCloseCodeError, halyard.HalyardError>>,
+  Check<Reads<halyard.NodeTimeoutError, halyard.HalyardError & { readonly nodes: readonly string[] }>>,
   Check<Reads<halyard.BrokerUnavailableError, halyard.HalyardError & { readonly outcome: 'rejected' | 'unknown' }>>,
   Check<
     Reads<

@@ -11,14 +11,14 @@ import * as testing from 'halyard/testing';
 const values = `
   Actions All Answer App Body BootError BrokerUnavailableError Catch Channels CleanUp CloseInfo CloseWebSocket CloseWith Connection ConnectionError ConnectionEvent
   Connections Context Controller Cookie DROP Data DefaultValuePipe Delete Get HalyardError Head Header HttpCode HttpError
-  Inject Injectable InvalidCloseCodeError Ip Json Message OnConnect OnDisconnect OnError Optional Options Param
+  Inject Injectable InvalidCloseCodeError Ip Json Message NodeTimeoutError OnConnect OnDisconnect OnError Optional Options Param
   ParseArrayPipe ParseBoolPipe ParseEnumPipe ParseFloatPipe ParseIntPipe ParseUUIDPipe Patch Post Presence Put Query Redirect
   Refusal Reply Request Sender SetHeader SetMetadata Sse SseEvent Use UseCatchers UseGuards UseInterceptors UseMiddleware
   UseObservers UsePipes WebSocket WebSocketMode actions answer closeWith connect createApp createParamDecorator each memoryBroker refuse
 `;
 
 const types = `
-  ActionSet AppMetrics AppOptions BootCode Broker BrokerHealth CloseOptions LinkState Unsubscribe BootProblem Catcher Class ConnectContext ConnectionData ConnectionOptions Container
+  ActionSet AppMetrics AppOptions BootCode BroadcastOptions Broker BrokerHealth CloseOptions ClusterOptions LinkState Unsubscribe BootProblem Catcher Class ConnectContext ConnectionData ConnectionOptions Container
   ContainerScope ControllerOptions CookieOptions DisconnectContext DropReason Dropped Duration Each ErrorPayload Guard
   HttpContext Interceptor JoinOptions LimitOptions ListenOptions Listening MaybePromise MessageContext MessageOptions Meta Middleware Mode
   NodeOptions Observer Order Origins Outcome ParameterInfo Pipe PresenceListener PresenceMetrics Present PresentMeta Provider PublishOptions RateLimit Ref Route RouteDescription Scope

@@ -9,6 +9,7 @@ import { HalyardError } from '../errors.js';
 import type { FastifyInstance, HttpAdapter } from '../http/adapter.js';
 import { attachOwned, attachShared } from '../ws/attach.js';
 import type { Membership } from '../nodes/membership.js';
+import type { Questions } from '../nodes/questions.js';
 import type { UpgradeServer } from '../ws/upgrade.js';
 import type { RouteDescription } from './describe.js';
 import { drain } from './drain.js';
@@ -56,6 +57,7 @@ export interface AppParts {
   readonly container: HalyardContainer;
   readonly services: Services;
   readonly members: Membership;
+  readonly questions: Questions;
   readonly http: HttpAdapter;
   readonly upgrades: UpgradeServer;
   readonly paths: readonly PathHandle[];
@@ -171,7 +173,7 @@ export class App {
   }
 
   async #close(): Promise<void> {
-    const { http, upgrades, settings, container, services, members, state, logger } = this.#parts;
+    const { http, upgrades, settings, container, services, members, questions, state, logger } = this.#parts;
     state.draining = true;
     // A listen that is still under way is let finish, so that what it opens is closed.
     await this.#listening?.catch(() => undefined);
@@ -181,6 +183,7 @@ export class App {
       drain(upgrades.sessions, settings.shutdown),
       http.close(Math.max(0, deadline - performance.now())),
     ]);
+    questions.close();
     await Promise.all([services.channels.close(), services.presence.close(), services.connections.shut()]);
     await members.close();
     for (const detach of this.#detachers) detach();

@@ -16,6 +16,7 @@ import { BootError, textOf, type BootProblem } from '../errors.js';
 import { HttpAdapter } from '../http/adapter.js';
 import { HttpResponder } from '../http/responder.js';
 import { Membership } from '../nodes/membership.js';
+import { Questions } from '../nodes/questions.js';
 import type { DisconnectContext } from '../pipeline/context.js';
 import type { Responder } from '../pipeline/plan.js';
 import { Presence } from '../presence/presence.js';
@@ -52,9 +53,13 @@ export async function createApp(options: AppOptions = {}): Promise<App> {
   const controllers = await loadControllers(options.controllers ?? [], problems);
   const broker = options.broker ?? memoryBroker();
   const members = new Membership(broker, { ...settings.node, warn: (text) => logger.warn(text) });
-  const connections = new Connections(broker, (error) => logger.error({ err: error }, 'a connection operation failed'));
+  const questions = new Questions(members, settings.node.answerMs);
+  const connections = new Connections(broker, questions, (error) =>
+    logger.error({ err: error }, 'a connection operation failed'),
+  );
   const channels = new Channels({
     broker,
+    questions,
     channelsPerConnection: settings.limits.channelsPerConnection,
     find: (id) => connections.get(id),
     failed: (error) => logger.error({ err: error }, 'a channel operation failed'),
@@ -177,6 +182,7 @@ export async function createApp(options: AppOptions = {}): Promise<App> {
     container,
     services,
     members,
+    questions,
     http,
     upgrades,
     paths: handles,

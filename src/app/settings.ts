@@ -47,6 +47,8 @@ export interface NodeOptions {
   heartbeat?: Duration;
   /** How long a node may be silent before what it tracked is dropped. @default '10s' */
   lease?: Duration;
+  /** How long other nodes may take to answer: `count({ cluster: true })`, `subscribers`, a join by id. @default '5s' */
+  answer?: Duration;
 }
 
 export interface ShutdownOptions {
@@ -134,7 +136,12 @@ export interface Settings {
   readonly timeoutMs: number | false;
   readonly outboundBytes: number;
   readonly maxPresence: number;
-  readonly node: { readonly name: string | undefined; readonly heartbeatMs: number; readonly leaseMs: number };
+  readonly node: {
+    readonly name: string | undefined;
+    readonly heartbeatMs: number;
+    readonly leaseMs: number;
+    readonly answerMs: number;
+  };
   readonly shutdown: { readonly timeoutMs: number; readonly waves: number | undefined };
   readonly exposeErrors: boolean;
   readonly ignoreTrailingSlash: boolean;
@@ -188,6 +195,7 @@ export function resolveSettings(options: AppOptions, problems: BootProblem[]): S
       name: options.node?.name,
       heartbeatMs: duration('node.heartbeat', options.node?.heartbeat, 3000),
       leaseMs: duration('node.lease', options.node?.lease, 10_000),
+      answerMs: duration('node.answer', options.node?.answer, 5000),
     },
     shutdown: {
       timeoutMs: duration('shutdown.timeout', shutdown.timeout, 10_000),

@@ -1,5 +1,6 @@
 import type { Broker, Unsubscribe } from '../broker/broker.js';
 import { HalyardError } from '../errors.js';
+import type { Questions } from '../nodes/questions.js';
 import { isReservedEvent, serialize } from '../protocol/plain.js';
 import { SharedFrame, type Protocol } from '../protocol/protocol.js';
 import { decodePublication, encodePublication, type Publication } from './publication.js';
@@ -35,6 +36,7 @@ interface Local {
 
 export interface ChannelsOptions {
   readonly broker: Broker;
+  readonly questions: Questions;
   /** How many channels one connection may join. */
   readonly channelsPerConnection: number;
   find(id: string): Subscriber | undefined;
@@ -56,7 +58,10 @@ const nobody: ReadonlySet<Subscriber> = new Set();
 export class Channels {
   readonly #locals = new Map<string, Local>();
 
-  constructor(private readonly options: ChannelsOptions) {}
+  constructor(private readonly options: ChannelsOptions) {
+    options.questions.on('channels.subscribers', (channel: string) => this.local(channel));
+    options.questions.on('channels.count', (channel: string) => this.#locals.get(channel)?.subscribers.size ?? 0);
+  }
 
   /**
    * Lets a connection, or the one with this id, receive the channel's publications. Joining twice is joining once.
@@ -132,14 +137,21 @@ export class Channels {
     await this.options.broker.publish(subjectOf(channel), encodePublication(publication));
   }
 
-  /** The ids of a channel's subscribers. */
+  /**
+   * The ids of a channel's subscribers, on all nodes. Rejects with `HALYARD_CHANNEL_NAME`, with `HALYARD_NODE_TIMEOUT` where
+   * a node that is alive does not answer within `node.answer`, and with `HALYARD_BROKER_UNAVAILABLE` while the broker is
+   * away: never with a part of them.
+   */
   async subscribers(channel: string): Promise<string[]> {
-    return this.local(channel);
+    checkName(channel);
+    return (await this.options.questions.ask<string[]>('channels.subscribers', channel)).flat();
   }
 
-  /** How many subscribers a channel has. */
+  /** How many subscribers a channel has, on all nodes. Rejects as `subscribers`. */
   async count(channel: string): Promise<number> {
-    return this.#locals.get(channel)?.subscribers.size ?? 0;
+    checkName(channel);
+    const counts = await this.options.questions.ask<number>('channels.count', channel);
+    return counts.reduce((total, count) => total + count, 0);
   }
 
   /** The ids of a channel's subscribers in this process. */

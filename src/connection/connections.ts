@@ -1,36 +1,34 @@
 import type { Broker, Unsubscribe } from '../broker/broker.js';
-import { HalyardError } from '../errors.js';
-import { encodeValue } from '../protocol/plain.js';
+import type { Questions } from '../nodes/questions.js';
 import { SharedFrame, type FrameData, type Protocol } from '../protocol/protocol.js';
-import { checkCloseCode } from './close-code.js';
+import {
+  broadcastTarget,
+  commandSubject,
+  decodeCommand,
+  encodeCommand,
+  type Action,
+  type BroadcastOptions,
+  type CloseOptions,
+  type Command,
+  type Target,
+} from './command.js';
 import type { Connection } from './connection.js';
 
-/** Who a command is for: one connection, all of a user, or all but one. */
-type Target = { readonly id: string } | { readonly user: string } | { readonly except: string | null };
-
-/** What nodes ask of each other. A payload that is bytes travels as base64. */
-interface Command {
-  readonly target: Target;
-  readonly send?: { readonly text: string } | { readonly base64: string };
-  readonly close?: { readonly code: number; readonly reason: string };
+/** Asks all nodes in place of this one. */
+export interface ClusterOptions {
+  cluster: true;
 }
 
-/** How `close` and `closeUser` end a connection: see `CloseWebSocket.close`. */
-export interface CloseOptions {
-  /** @default 1000 */
-  code?: number;
-  /** Cut to 123 bytes. @default '' */
-  reason?: string;
-}
-
-/** Every node listens to this one subject. */
-const subject = 'connections';
 /** The channel that a `dropped` notice names for what was broadcast. */
 const everybody = '*';
 
 /**
- * The open connections. `get`, `ids` and `count` are of this process and answer at once; all else reaches the connections
- * of all nodes and returns a promise, which resolves when the broker took it and may be left alone: a failure is logged.
+ * The open connections. `get`, `ids()` and `count()` are of this process and answer at once; all else is about those of all
+ * nodes and returns a promise.
+ *
+ * What sends or closes resolves when the broker took it, and may be left alone: a failure is logged. What asks is one
+ * question to all nodes and an answer from each, never a part of them: it rejects with `HALYARD_NODE_TIMEOUT` where a node
+ * that is alive does not answer within `node.answer`, and with `HALYARD_BROKER_UNAVAILABLE` while the broker is away.
  */
 export class Connections {
   readonly #byId = new Map<string, Connection>();
@@ -38,23 +36,41 @@ export class Connections {
 
   constructor(
     private readonly broker: Broker,
+    private readonly questions: Questions,
     /** Told of what fails: nobody may be awaiting it. */
     private readonly failed: (error: unknown) => void,
-  ) {}
+  ) {
+    questions.on('connections.count', () => this.#byId.size);
+    questions.on('connections.ids', () => this.ids());
+    questions.on('connections.ofUser', (user: string) =>
+      [...this.#byId.values()].filter((connection) => connection.user === user).map(({ id }) => id),
+    );
+  }
 
   /** A connection of this process. */
   get(id: string): Connection | undefined {
     return this.#byId.get(id);
   }
 
-  /** The ids of this process' connections. */
-  ids(): string[] {
+  /** The ids of this process' connections; or of all nodes'. */
+  ids(): string[];
+  ids(options: ClusterOptions): Promise<string[]>;
+  ids(options?: ClusterOptions): string[] | Promise<string[]> {
+    if (options?.cluster) return this.#list('connections.ids', undefined);
     return [...this.#byId.keys()];
   }
 
-  /** How many connections this process has. */
-  count(): number {
+  /** How many connections this process has; or all nodes have. */
+  count(): number;
+  count(options: ClusterOptions): Promise<number>;
+  count(options?: ClusterOptions): number | Promise<number> {
+    if (options?.cluster) return this.questions.ask<number>('connections.count', undefined).then(sum);
     return this.#byId.size;
+  }
+
+  /** The ids of a user's connections, on all nodes: those whose `connection.user` is this id. */
+  ofUser(user: string): Promise<string[]> {
+    return this.#list('connections.ofUser', user);
   }
 
   [Symbol.iterator](): IterableIterator<Connection> {
@@ -76,9 +92,8 @@ export class Connections {
   }
 
   /** Sends a value to all connections, but `except`. Slow readers meet their policy, as with publications. */
-  broadcast(value: unknown, options: { except?: { readonly id: string } | string } = {}): Promise<void> {
-    const { except } = options;
-    return this.#command({ except: typeof except === 'object' ? except.id : (except ?? null) }, { value });
+  broadcast(value: unknown, options: BroadcastOptions = {}): Promise<void> {
+    return this.#command(broadcastTarget(options), { value });
   }
 
   /** Closes the connection with this id. Rejects with `HALYARD_CLOSE_CODE_INVALID`. */
@@ -103,7 +118,7 @@ export class Connections {
 
   /** @internal Listens to the other nodes, and to itself: so commands of all take effect in one order. */
   async open(): Promise<void> {
-    this.#unsubscribe = await this.broker.subscribe(subject, (bytes) => this.#obey(bytes));
+    this.#unsubscribe = await this.broker.subscribe(commandSubject, (bytes) => this.#obey(bytes));
   }
 
   /** @internal */
@@ -111,27 +126,28 @@ export class Connections {
     await this.#unsubscribe?.();
   }
 
-  #command(target: Target, what: { value: unknown } | { close: CloseOptions }): Promise<void> {
-    const sent = this.#publish(target, what);
+  async #list(topic: string, data: unknown): Promise<string[]> {
+    return (await this.questions.ask<string[]>(topic, data)).flat();
+  }
+
+  #command(target: Target, action: Action): Promise<void> {
+    const sent = this.#publish(target, action);
     sent.catch(this.failed);
     return sent;
   }
 
-  async #publish(target: Target, what: { value: unknown } | { close: CloseOptions }): Promise<void> {
-    const command: Command =
-      'value' in what ? { target, send: packed(encodeValue(what.value)) } : { target, close: checked(what.close) };
-    await this.broker.publish(subject, Buffer.from(JSON.stringify(command)));
+  async #publish(target: Target, action: Action): Promise<void> {
+    await this.broker.publish(commandSubject, encodeCommand(target, action));
   }
 
   #obey(bytes: Uint8Array): void {
     let command: Command;
     try {
-      command = JSON.parse(Buffer.from(bytes).toString()) as Command;
-    } catch (cause) {
-      return this.failed(new HalyardError('BROKER_BYTES', { cause }));
+      command = decodeCommand(bytes);
+    } catch (error) {
+      return this.failed(error);
     }
-    const { target, send, close } = command;
-    const data = send && ('text' in send ? send.text : Buffer.from(send.base64, 'base64'));
+    const { target, data, close } = command;
     const frames = new Map<Protocol, SharedFrame>();
     for (const connection of this.#matching(target)) {
       if (close) connection.close(close.code, close.reason);
@@ -162,11 +178,6 @@ function sharedFrame(frames: Map<Protocol, SharedFrame>, protocol: Protocol, dat
   return frame;
 }
 
-function packed(data: FrameData): { text: string } | { base64: string } {
-  return typeof data === 'string' ? { text: data } : { base64: Buffer.from(data).toString('base64') };
-}
-
-function checked({ code = 1000, reason = '' }: CloseOptions): { code: number; reason: string } {
-  checkCloseCode(code);
-  return { code, reason };
+function sum(numbers: readonly number[]): number {
+  return numbers.reduce((total, number) => total + number, 0);
 }

@@ -21,6 +21,10 @@ export interface MembershipListener {
   dropped?(peer: Peer): void;
   /** Another instance has said something; of kinds that others know, too. */
   heard?(peer: Peer, body: Body): void;
+  /** What this instance has said has come back to it: all that was published before has been heard. */
+  returned?(body: Body): void;
+  /** The own link has gone down, or is up again. */
+  linked?(isUp: boolean): void;
 }
 
 const everybody = 'halyard:nodes';
@@ -69,6 +73,11 @@ export class Membership {
     this.listening = new Promise((resolve) => (this.#startListening = resolve));
   }
 
+  /** What others call this one, at the moment. */
+  get name(): string {
+    return this.#name;
+  }
+
   /** Joins the other nodes; once is enough. Resolves when those who answered its hello are known. */
   start(): Promise<void> {
     return (this.#started ??= this.#start());
@@ -81,11 +90,16 @@ export class Membership {
   /** To all nodes, to one, or to a subject of their own. Nothing is said while the link is down: all are asked after it. */
   say<B extends Body>(body: B, to: string = everybody): void {
     if (!this.isUp || this.#closed) return;
-    this.#publish(body, to).catch(() => (this.#lossy = true));
+    this.publish(body, to).catch(() => (this.#lossy = true));
   }
 
   tell<B extends Body>({ incarnation }: Peer, body: B): void {
     this.say(body, subjectOf(incarnation));
+  }
+
+  /** The same for who is to be told whether it has gone out. Rejects as `Broker.publish`. */
+  async publish<B extends Body>(body: B, to: string = everybody): Promise<void> {
+    await this.broker.publish(to, encode({ n: this.#name, i: this.incarnation, g: this.#generation }, body));
   }
 
   /** A message of another instance, or one's own. */
@@ -95,6 +109,7 @@ export class Membership {
     const { i, n, g } = message;
     if (i === this.incarnation) {
       if (isProbe(message)) this.#probing.get(message.k)?.();
+      else for (const listener of this.#listeners) listener.returned?.(message);
       return;
     }
     if (this.#goodbyes.has(i)) return;
@@ -122,7 +137,7 @@ export class Membership {
   /** Says goodbye. */
   async close(): Promise<void> {
     if (this.#closed) return;
-    const said = this.isUp ? this.#publish({ t: 'bye' }, everybody).catch(ignore) : undefined;
+    const said = this.isUp ? this.publish({ t: 'bye' }, everybody).catch(ignore) : undefined;
     this.#closed = true;
     clearTimeout(this.#beat);
     this.#offLink?.();
@@ -215,6 +230,7 @@ export class Membership {
   #linkChanged(up: boolean): void {
     if (this.#closed || up === this.isUp) return;
     this.isUp = up;
+    for (const listener of this.#listeners) listener.linked?.(up);
     if (up) {
       this.#generation++;
       const now = performance.now();
@@ -242,10 +258,6 @@ export class Membership {
   #drop(peer: Peer): void {
     this.peers.delete(peer.incarnation);
     for (const listener of this.#listeners) listener.dropped?.(peer);
-  }
-
-  async #publish<B extends Body>(body: B, to: string): Promise<void> {
-    await this.broker.publish(to, encode({ n: this.#name, i: this.incarnation, g: this.#generation }, body));
   }
 }
 

@@ -1,5 +1,5 @@
 /** A broker whose engine, links and messages a test breaks: to show what the layers above make of it. */
-import type { Broker, BrokerHealth, LinkState, Unsubscribe } from 'halyard';
+import { BrokerUnavailableError, type Broker, type BrokerHealth, type LinkState, type Unsubscribe } from 'halyard';
 
 type Listener = (bytes: Uint8Array) => void;
 
@@ -27,8 +27,13 @@ export class FaultyBroker implements Broker {
   readonly ordering = 'total';
   /** Publishing is taken and lost, as by a socket that is half open. */
   losesPublications = false;
+  /** Nobody can say whether what is published has gone out: it has, but the engine's word of it was lost. */
+  isDoubtful = false;
   /** What comes waits, as for a process that is stopped. */
   isStopped = false;
+  /** Is waited for by what subscribes and unsubscribes, or throws in its place. */
+  beforeSubscribe: (subject: string) => Promise<void> = () => Promise.resolve();
+  beforeUnsubscribe: (subject: string) => Promise<void> = () => Promise.resolve();
   #held: [string, Uint8Array][] = [];
   #up = true;
   readonly #listeners = new Map<string, Set<Listener>>();
@@ -37,20 +42,21 @@ export class FaultyBroker implements Broker {
   constructor(private readonly engine: FaultyEngine) {}
 
   publish(subject: string, bytes: Uint8Array): Promise<void> {
-    if (!this.#up) return Promise.reject(new Error('the link is down'));
+    if (!this.#up) return Promise.reject(new BrokerUnavailableError('rejected'));
     if (!this.losesPublications) this.engine.carry(subject, bytes);
-    return Promise.resolve();
+    return this.isDoubtful ? Promise.reject(new BrokerUnavailableError('unknown')) : Promise.resolve();
   }
-  subscribe(subject: string, onBytes: Listener): Promise<Unsubscribe> {
-    if (!this.#up) return Promise.reject(new Error('the link is down'));
+  async subscribe(subject: string, onBytes: Listener): Promise<Unsubscribe> {
+    await this.beforeSubscribe(subject);
+    if (!this.#up) throw new BrokerUnavailableError('rejected');
     const listeners = this.#listeners.get(subject) ?? new Set();
     this.#listeners.set(subject, listeners);
     const listener: Listener = (bytes) => onBytes(bytes);
     listeners.add(listener);
-    return Promise.resolve(() => {
+    return async () => {
+      await this.beforeUnsubscribe(subject);
       listeners.delete(listener);
-      return Promise.resolve();
-    });
+    };
   }
   onLink(listener: (state: LinkState) => void): () => void {
     this.#links.add(listener);
@@ -63,6 +69,10 @@ export class FaultyBroker implements Broker {
     return Promise.resolve();
   }
 
+  /** How many subscriptions a subject has. */
+  subscriptions(subject: string): number {
+    return this.#listeners.get(subject)?.size ?? 0;
+  }
   receive(subject: string, bytes: Uint8Array): void {
     if (!this.#up) return;
     if (this.isStopped) this.#held.push([subject, bytes]);
