@@ -13,9 +13,10 @@
  * typed, and are back in the room as soon as you start it again.
  */
 import { randomUUID } from 'node:crypto';
-import { createChat } from './app.js';
+import { createApp } from 'halyard';
+import { sampleApp } from './app.js';
 
 const staffKey = process.env['STAFF_KEY'] ?? randomUUID();
-const app = await createChat({ staffKey, logger: { level: 'warn' } });
+const app = await createApp({ ...sampleApp(staffKey), logger: { level: 'warn' } });
 const { url } = await app.listen({ port: Number(process.env['PORT'] ?? 3000) });
 console.log(`The chat is open: ${url}\nFor staff:        ${url}/rooms/staff?key=${encodeURIComponent(staffKey)}`);

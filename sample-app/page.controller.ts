@@ -1,15 +1,19 @@
+import { readdirSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
+import { extname } from 'node:path';
 import { Controller, Get, HttpError, Param, Reply } from 'halyard';
 
-/** Compiled, this file is build/sample-app/page.controller.js; the page itself is not compiled. */
+/** Compiled, this file is build/sample-app/page.controller.js; the pages themselves are not compiled. */
 const folder = new URL('../../sample-app/public/', import.meta.url);
+/** What is there when the app starts: no address leads out of the folder. */
+const files = new Set(
+  readdirSync(folder, { recursive: true, encoding: 'utf8' }).map((path) => path.replace('\\', '/')),
+);
 const types: Readonly<Record<string, string>> = {
-  'index.html': 'text/html; charset=utf-8',
-  'style.css': 'text/css; charset=utf-8',
-  'client.js': 'text/javascript; charset=utf-8',
-  'message-log.js': 'text/javascript; charset=utf-8',
-  'room-socket.js': 'text/javascript; charset=utf-8',
-  'icon.svg': 'image/svg+xml',
+  '.html': 'text/html; charset=utf-8',
+  '.css': 'text/css; charset=utf-8',
+  '.js': 'text/javascript; charset=utf-8',
+  '.svg': 'image/svg+xml',
 };
 /** Nothing but our own files, no inline script or style, no frame around it: markup in a message could do nothing. */
 const policy =
@@ -21,21 +25,21 @@ export class PageController {
   /** The page of a room has the address of its WebSocket: the `Upgrade` header tells the two apart. */
   @Get()
   @Get('rooms/:room')
-  page(reply: Reply) {
-    return send('index.html', reply);
+  chat(reply: Reply) {
+    return send('chat/index.html', reply);
   }
 
-  @Get('public/:file')
-  file(@Param('file') file: string, reply: Reply) {
-    return send(file, reply);
+  @Get('public/:folder/:file')
+  file(@Param('folder') name: string, @Param('file') file: string, reply: Reply) {
+    return send(`${name}/${file}`, reply);
   }
 }
 
-function send(file: string, reply: Reply): Promise<Buffer> {
-  const type = Object.hasOwn(types, file) ? types[file] : undefined;
+function send(path: string, reply: Reply): Promise<Buffer> {
+  const type = files.has(path) ? types[extname(path)] : undefined;
   if (type === undefined) throw new HttpError(404);
   reply.header('content-type', type).header('cache-control', 'no-cache');
   reply.header('content-security-policy', policy).header('x-content-type-options', 'nosniff');
   reply.header('referrer-policy', 'no-referrer');
-  return readFile(new URL(file, folder));
+  return readFile(new URL(path, folder));
 }

@@ -1,3 +1,6 @@
+import { avatarOf, hueOf } from '../shared/avatar.js';
+import { make } from '../shared/page.js';
+
 /** Messages of one person within this time stand together under one name. */
 const groupMs = 5 * 60_000;
 /** A window may stay open for a week. */
@@ -8,17 +11,24 @@ const endPx = 48;
 const clock = new Intl.DateTimeFormat(undefined, { timeStyle: 'short' });
 const calendar = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeStyle: 'short' });
 
-/** The list of what was said. It follows the newest entry, unless somebody is reading further up. */
+/**
+ * The list of what was said. It follows the newest entry, unless somebody is reading further up. `onReply(person)` is
+ * called when a private message is to be answered.
+ */
 export class MessageLog {
   /** Whose messages are one's own. */
   you = '';
+  #room;
+  #onReply;
   #list;
   #unread;
   #unreadCount = 0;
   #follows = true;
   #ids = new Set();
 
-  constructor(list, unread) {
+  constructor(room, { list, unread, onReply }) {
+    this.#room = room;
+    this.#onReply = onReply;
     this.#list = list;
     this.#unread = unread;
     list.addEventListener('scroll', () => this.#scrolled(), { passive: true });
@@ -33,9 +43,11 @@ export class MessageLog {
     this.#ids.add(post.id);
     if (post.kind === 'announcement') return this.#append(announcement(post));
     const own = post.author.id === this.you;
-    if (own) this.#pending(post.text)?.remove();
-    const entry = message(post.author, post.text, post.at, own);
-    entry.classList.toggle('follows', isContinued(this.#last(), post));
+    if (own) this.#pending(post)?.remove();
+    const entry = message(post, own);
+    const follows = isContinued(this.#last(), post);
+    entry.classList.toggle('follows', follows);
+    if (post.kind === 'private') entry.querySelector('.from').append(' ', this.#privacy(post, own, follows));
     return this.#append(entry, own);
   }
 
@@ -47,14 +59,31 @@ export class MessageLog {
   }
 
   /** What is on its way to the server, shown until `remove()`, or until it comes back as a message. */
-  addPending(text) {
-    const entry = message({ id: this.you, name: 'You' }, text.trim(), undefined, true);
+  addPending(text, to) {
+    const kind = to ? 'private' : 'message';
+    const entry = message({ kind, author: { id: this.you, name: 'You' }, to, text: text.trim() }, true);
     entry.classList.add('pending');
     // Heard once, when it is said.
     entry.ariaHidden = 'true';
     this.#list.append(entry);
     this.#toEnd();
     return entry;
+  }
+
+  /** Who can read it, and from where it comes: it reaches all tabs of a person, also in other rooms. */
+  #privacy({ author, to, room }, own, follows) {
+    const label = make('span', 'privacy', own ? `Only to ${to.name}` : 'Only to you');
+    if (room !== this.#room) {
+      const link = make('a', '', `#${room}`);
+      link.href = `/rooms/${encodeURIComponent(room)}`;
+      label.append(', in ', link);
+    }
+    if (own || follows) return label;
+    const reply = make('button', 'link', 'Reply');
+    reply.type = 'button';
+    reply.addEventListener('click', () => this.#onReply(author));
+    label.append(' ', reply);
+    return label;
   }
 
   #append(entry, own = false) {
@@ -84,24 +113,27 @@ export class MessageLog {
     return [...this.#list.children].findLast((entry) => !entry.matches('.pending'));
   }
 
-  #pending(text) {
+  #pending({ text, to }) {
+    const recipient = to?.id ?? '';
     return [...this.#list.querySelectorAll('.pending')].find(
-      (entry) => entry.querySelector('.text').textContent === text,
+      (entry) => entry.dataset.to === recipient && entry.querySelector('.text').textContent === text,
     );
   }
 }
 
-function message(author, text, at, own) {
-  const entry = make('div', own ? 'message own' : 'message');
-  entry.dataset.author = `${author.id} ${author.name}`;
+function message(post, own) {
+  const { kind, author, to, text, at } = post;
+  const entry = make('div', `message ${kind} ${own ? 'own' : ''}`);
+  entry.dataset.source = sourceOf(post);
+  entry.dataset.to = to?.id ?? '';
   entry.dataset.at = at;
   entry.style.setProperty('--hue', hueOf(author.id));
-  const avatar = make('span', 'avatar', [...author.name][0].toUpperCase());
-  avatar.ariaHidden = 'true';
   const bubble = make('div', 'bubble');
-  bubble.append(make('span', 'name', own ? 'You' : author.name), ' ', make('span', 'text', text), ' ');
+  const from = make('span', 'from');
+  from.append(make('span', 'name', own ? 'You' : author.name));
+  bubble.append(from, ' ', make('span', 'text', text), ' ');
   if (at !== undefined) bubble.append(time(at));
-  entry.append(avatar, bubble);
+  entry.append(avatarOf(author), bubble);
   return entry;
 }
 
@@ -111,16 +143,14 @@ function announcement({ text, at }) {
   return entry;
 }
 
-function isContinued(last, { author, at }) {
-  return last?.dataset.author === `${author.id} ${author.name}` && at - Number(last.dataset.at) < groupMs;
+/** Of one person, to the same one or all, from the same room, and soon: it needs no name of its own. */
+function isContinued(last, post) {
+  const { source, at } = last?.dataset ?? {};
+  return source === sourceOf(post) && post.at - Number(at) < groupMs;
 }
 
-const hues = new Map();
-
-/** Each next person is a golden angle away from the last one: however many there are, the few that talk differ well. */
-function hueOf(id) {
-  if (!hues.has(id)) hues.set(id, (200 + hues.size * 137.508) % 360);
-  return hues.get(id);
+function sourceOf({ author, to, room }) {
+  return JSON.stringify([author.id, author.name, to?.id, room]);
 }
 
 function time(at) {
@@ -129,13 +159,5 @@ function time(at) {
   const element = make('time', '', isToday ? clock.format(date) : calendar.format(date));
   element.dateTime = date.toISOString();
   element.title = calendar.format(date);
-  return element;
-}
-
-/** Whatever people type goes in as text, never as markup. */
-function make(tag, className, text = '') {
-  const element = document.createElement(tag);
-  element.className = className;
-  element.textContent = text;
   return element;
 }
