@@ -15,7 +15,12 @@ export function asksForWebSocket(raw: IncomingMessage): boolean {
  * `HALYARD_UPGRADE_REQUIRED` (426) with the version that is spoken.
  */
 export function checkHandshake(raw: IncomingMessage, reply: Reply): void {
-  if (raw.method !== 'GET') throw new HalyardError('UPGRADE_INVALID', { message: 'a handshake is a GET' });
+  if (raw.method !== 'GET' || raw.httpVersion !== '1.1') {
+    throw new HalyardError('UPGRADE_INVALID', { message: 'a handshake is a GET of HTTP/1.1' });
+  }
+  if (raw.headers.host === undefined) {
+    throw new HalyardError('UPGRADE_INVALID', { message: 'Host is missing' });
+  }
   if (raw.headers['sec-websocket-version'] !== '13') {
     reply.header('sec-websocket-version', '13');
     throw new HalyardError('UPGRADE_REQUIRED', { message: 'only version 13 of the protocol is spoken' });

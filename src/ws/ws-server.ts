@@ -53,7 +53,10 @@ export class CompressedUpgrades {
       perMessageDeflate: true,
       // Where the client closes: it might keep the socket for ever. Where we do, the session's terms are shorter.
       closeTimeout: options.closeTimeoutMs,
-      handleProtocols: () => this.#current?.subprotocol || false,
+      handleProtocols: () => {
+        const selected = this.#current?.subprotocol ?? '';
+        return selected === '' ? false : selected;
+      },
     } as ServerOptions);
     server.on('headers', (lines: string[]) => {
       for (const [name, value] of this.#current?.reply.headers ?? []) lines.push(`${name}: ${oneLine(value)}`);

@@ -127,7 +127,7 @@ export class WsTransport implements Transport {
   }
 
   #deflated(frame: SharedFrame): Uint8Array {
-    const made = (frame.deflated ??= new Map());
+    const made = (frame.deflated ??= new Map<number, Uint8Array>());
     let deflated = made.get(this.windowBits);
     if (!deflated) made.set(this.windowBits, (deflated = encodeDeflated(frame.data, this.windowBits)));
     return deflated;
