@@ -1,7 +1,5 @@
 /** What brokers over an engine make of its faults: real engines, killed, stopped, cut off and come back. */
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { fileURLToPath } from 'node:url';
+import { inspect } from 'node:util';
 import { expect, it } from '@jest/globals';
 import { BrokerUnavailableError, type Broker } from 'halyard';
 import { natsBroker } from 'halyard/nats';
@@ -11,6 +9,7 @@ import { closeLater } from '#internal/testing/closing.js';
 import { describeWith, startEngine, type EngineName } from './support/engines.js';
 import { LinkLog } from './support/link-log.js';
 import { startProxy } from './support/proxy.js';
+import { startScript, type Script } from './support/script.js';
 
 const makers: Record<EngineName, (url: string) => Broker> = {
   redis: (url) => redisBroker({ url }),
@@ -44,6 +43,10 @@ for (const name of ['redis', 'nats'] as const) {
       await link.is('up');
       link.events.length = 0;
       return { broker, link };
+    }
+
+    function startProcess(url: string, task: string): Script {
+      return startScript('broker-process', [name, url, task]);
     }
 
     it(
@@ -190,21 +193,36 @@ for (const name of ['redis', 'nats'] as const) {
       minute,
     );
 
+    it(
+      'R-broker-paused a process that was stopped for 6 s reads what has waited for it, and its link was never down',
+      async () => {
+        const engine = await startEngine(name);
+        const { broker } = await openBroker(engine.url);
+        const child = startProcess(engine.url, 'listen');
+        await child.saw('listening');
+        child.kill('SIGSTOP');
+        for (let n = 0; n < 6; n++) {
+          await broker.publish('s', bytes(`${n}`));
+          await new Promise((resolve) => setTimeout(resolve, 1000));
+        }
+        child.kill('SIGCONT');
+        await broker.publish('s', bytes('last'));
+        await child.saw('heard last');
+        // Its next looks at the link as well.
+        await new Promise((resolve) => setTimeout(resolve, 2500));
+        expect(child.lines).toEqual(['listening', ...Array.from({ length: 6 }, (_, n) => `heard ${n}`), 'heard last']);
+      },
+      minute,
+    );
+
     it.each(['up', 'down'])(
       'R-broker-close a process that closes its broker while the link is %s has nothing left to do',
       async (state) => {
         const engine = await startEngine(name);
         if (state === 'down') await engine.kill();
-        const script = fileURLToPath(new URL('support/broker-process.js', import.meta.url));
-        const child = spawn(process.execPath, [script, name, engine.url, state], {
-          stdio: ['ignore', 'pipe', 'inherit'],
-        });
-        closeLater({ abandon: () => void child.kill('SIGKILL') });
-        let output = '';
-        child.stdout.on('data', (chunk: Buffer) => (output += chunk.toString()));
-        const [code] = (await once(child, 'exit')) as [number | null];
-        expect(code).toBe(0);
-        const [, closedInMs] = /^closed in (\d+) ms\n$/.exec(output)!;
+        const child = startProcess(engine.url, state);
+        expect(await child.exited()).toBe(0);
+        const [, closedInMs] = /^closed in (\d+) ms$/.exec(child.lines[0]!)!;
         expect(Number(closedInMs)).toBeLessThan(2000);
       },
       minute,
@@ -226,7 +244,6 @@ for (const name of ['redis', 'nats'] as const) {
       const { cause } = failed as Error;
       expect((cause as Error).message).toMatch(/password|authorization/i);
       expect(wrong.health().reason).toBe((cause as Error).message);
-      const { inspect } = await import('node:util');
       expect(inspect(failed, { depth: 9, showHidden: true })).not.toContain(password);
       expect(() => makers[name](`${name}://${user}:${password}@:/:/`)).toThrow(
         expect.objectContaining({ code: 'HALYARD_SETTING' }),

@@ -141,7 +141,7 @@ class NatsEngine implements Engine {
   /** One flush, behind all that is published in this tick: without it a publication that was never sent looks like another. */
   async #confirm(connection: NatsConnection): Promise<void> {
     const { info } = connection;
-    await undefined;
+    await Promise.resolve();
     this.#batch = undefined;
     try {
       // In between the client has begun to connect anew, and dropped what it had not sent.
