@@ -1,12 +1,8 @@
-import { loadCore, serverCore } from './machine.js';
 import type { ServerName } from './load/dialect.js';
-import type { LoadCommands } from './load/load.js';
-import { Remote } from './remote.js';
-import type { Result } from './result.js';
-import type { Scenario } from './scenarios.js';
-import type { ServerCommands } from './servers/server.js';
-import { median, quantile } from './statistics.js';
-import type { Counters } from './work.js';
+import { summarize, type Result } from './result.js';
+import type { Measured, Sample } from './sample.js';
+import type { Scenario } from './scenario.js';
+import { ServerTrial, startLoadGenerator, type LoadGenerator } from './server-trial.js';
 
 /** How long and how often is measured. */
 export interface Pace {
@@ -14,170 +10,126 @@ export interface Pace {
   readonly rounds: number;
   /** Rounds with the same processes; then all are started anew, so that no figure rests on one start of one process. */
   readonly roundsPerStart: number;
-  readonly warmUpMs: number;
   readonly runMs: number;
+  /** A server's first run is this much longer, and not counted. */
+  readonly warmUp: number;
 }
 
-/** One run of one server. */
-interface Sample {
-  readonly cpuUsPerOp: number;
-  readonly loadCpuUsPerOp: number;
-  readonly opsPerSecond: number;
-  /** Samples of bare `ws` before and after, in the mean. */
-  ratio: number;
-}
-
-/** A server that failed or answered wrong; it is left out from then on. */
+/** A server that failed or answered wrong; it is left out from then on, and has no row. */
 export interface Failure {
   readonly scenario: string;
   readonly server: ServerName;
   readonly error: Error;
 }
 
-const modules: Record<ServerName, URL> = {
-  ws: new URL('./servers/ws.js', import.meta.url),
-  halyard: new URL('./servers/halyard.js', import.meta.url),
-  nest: new URL('./servers/nest.js', import.meta.url),
-  'socket.io': new URL('./servers/socket-io.mjs', import.meta.url),
-  crossws: new URL('./servers/crossws.mjs', import.meta.url),
-};
-
-/** Bare `ws` and others in one scenario: interleaved runs of processes that live side by side, one at work at a time. */
+/** The servers of one scenario, measured in turn: processes that live side by side, one at work at a time. */
 export class Comparison {
   readonly failures: Failure[] = [];
-  readonly #samples = new Map<ServerName, Sample[]>();
-  #servers = new Map<ServerName, Remote<ServerCommands>>();
+  readonly #names: readonly ServerName[];
+  readonly #compared: boolean;
+  readonly #measured = new Map<ServerName, Measured[]>();
+  readonly #trials = new Map<ServerName, ServerTrial>();
+  #load!: LoadGenerator;
 
   constructor(
     private readonly scenario: Scenario,
     private readonly pace: Pace,
-  ) {}
+  ) {
+    this.#compared = scenario.compared ?? true;
+    this.#names = this.#compared ? ['ws', ...scenario.servers] : scenario.servers;
+  }
 
+  /** Resolves with a row for each server that did not fail. */
   async run(): Promise<Result[]> {
-    for (let round = 0; round < this.pace.rounds; round += this.pace.roundsPerStart) {
-      const load = new Remote<LoadCommands>('load generator', new URL('./load/load.js', import.meta.url), {
-        core: loadCore,
-      });
+    const { rounds, roundsPerStart } = this.pace;
+    const perStart = this.scenario.freshProcesses ? 1 : roundsPerStart;
+    for (let round = 0; round < rounds && !this.#failed('ws'); round += perStart) {
+      this.#load = startLoadGenerator();
       try {
-        await this.#start(load);
-        const rounds = Math.min(this.pace.roundsPerStart, this.pace.rounds - round);
-        for (let index = 0; index < rounds; index += 1) await this.#round(load);
+        if (!this.scenario.freshProcesses) for (const name of this.#names) await this.#start(name);
+        for (let left = Math.min(perStart, rounds - round); left > 0; left -= 1) await this.#round();
       } finally {
-        await Promise.all([load, ...this.#servers.values()].map((process) => process.stop()));
-        this.#servers = new Map();
+        await Promise.all([this.#load.stop(), ...[...this.#trials.values()].map((trial) => trial.stop())]);
+        this.#trials.clear();
       }
-      if (this.#failed('ws')) break;
     }
-    return this.#names().flatMap((server) => {
-      const samples = this.#samples.get(server);
-      return samples ? [summarize(this.scenario.name, server, samples)] : [];
+    return this.#names.flatMap((name) => {
+      const measured = this.#measured.get(name);
+      return measured && !this.#failed(name) ? [summarize(this.scenario, name, measured)] : [];
     });
   }
 
-  #names(): ServerName[] {
-    return ['ws', ...this.scenario.servers];
-  }
-
-  #failed(server: ServerName): boolean {
-    return this.failures.some((failure) => failure.server === server);
-  }
-
-  async #start(load: Remote<LoadCommands>): Promise<void> {
-    const names = this.#names().filter((name) => !this.#failed(name));
-    for (const name of names) {
-      this.#servers.set(
-        name,
-        new Remote<ServerCommands>(name, modules[name], { core: serverCore, args: [this.scenario.name] }),
-      );
-    }
-    for (const name of names) {
-      await this.#attempt(name, async (server) => {
-        await load.ask('open', name, await server.ask('listen'), this.scenario.plan);
-        await this.#measure(name, load, this.pace.warmUpMs);
-      });
-    }
+  #failed(name: ServerName): boolean {
+    return this.failures.some(({ server }) => server === name);
   }
 
   /** ws A ws B ws …: what a run is compared with is what was measured right before and right after it. */
-  async #round(load: Remote<LoadCommands>): Promise<void> {
-    let before = await this.#sample('ws', load);
+  async #round(): Promise<void> {
+    let before = this.#compared ? await this.#sample('ws') : undefined;
     for (const name of this.scenario.servers) {
-      if (!this.#servers.has(name)) continue;
-      const sample = await this.#sample(name, load);
-      const after = await this.#sample('ws', load);
-      if (!before || !after) return;
-      if (sample) {
-        sample.ratio = (2 * sample.cpuUsPerOp) / (before.cpuUsPerOp + after.cpuUsPerOp);
-        this.#keep(name, sample);
-      }
-      // Of bare ws the first of two neighbours is kept, as a ratio to the second: it shows the noise of this machine.
-      this.#keep('ws', { ...before, ratio: before.cpuUsPerOp / after.cpuUsPerOp });
+      const sample = await this.#sample(name);
+      const after = this.#compared ? await this.#sample('ws') : undefined;
+      if (this.#compared && !(before && after)) return;
+      if (sample) this.#keep(name, sample, before && after ? (this.#figure(before) + this.#figure(after)) / 2 : null);
+      if (before && after) this.#keep('ws', before, this.#figure(after));
       before = after;
     }
   }
 
-  #keep(name: ServerName, sample: Sample): void {
-    const kept = this.#samples.get(name);
-    if (kept) kept.push(sample);
-    else this.#samples.set(name, [sample]);
+  #keep(name: ServerName, sample: Sample, reference: number | null): void {
+    const measured = { sample, ratio: reference === null ? null : this.#figure(sample) / reference };
+    const kept = this.#measured.get(name);
+    if (kept) kept.push(measured);
+    else this.#measured.set(name, [measured]);
   }
 
-  async #sample(name: ServerName, load: Remote<LoadCommands>): Promise<Sample | undefined> {
-    return this.#attempt(name, () => this.#measure(name, load, this.pace.runMs));
+  #figure(sample: Sample): number {
+    return sample[this.scenario.figure ?? 'cpuUsPerOp'] ?? Number.NaN;
   }
 
-  async #measure(name: ServerName, load: Remote<LoadCommands>, ms: number): Promise<Sample> {
-    const server = this.#servers.get(name)!;
-    const before = await server.ask('usage');
-    const run = await load.ask('run', name, ms);
-    const after = await server.ask('usage');
-    checkCounters(this.scenario, name, run.operations, before.counters, after.counters);
-    return {
-      cpuUsPerOp: (after.cpuUs - before.cpuUs) / run.operations,
-      loadCpuUsPerOp: run.cpuUs / run.operations,
-      opsPerSecond: (run.operations / run.elapsedMs) * 1000,
-      ratio: 1,
-    };
+  /** One run; undefined where the server failed, now or before. */
+  async #sample(name: ServerName): Promise<Sample | undefined> {
+    if (this.scenario.freshProcesses) await this.#start(name);
+    const sample = await this.#attempt(name, (trial) => this.#measure(trial));
+    if (this.scenario.freshProcesses) await this.#stop(name);
+    return sample;
   }
 
-  async #attempt<T>(name: ServerName, act: (server: Remote<ServerCommands>) => Promise<T>): Promise<T | undefined> {
-    const server = this.#servers.get(name);
-    if (!server) return undefined;
+  #measure(trial: ServerTrial): Promise<Sample> {
+    const { measure } = this.scenario;
+    return measure ? measure(trial, this.#length(1)) : trial.run(this.#length(1));
+  }
+
+  async #start(name: ServerName): Promise<void> {
+    if (this.#failed(name)) return;
+    this.#trials.set(name, new ServerTrial(this.scenario, name, this.#load));
+    await this.#attempt(name, async (trial) => {
+      await trial.open();
+      if (this.scenario.freshProcesses) return;
+      if (this.scenario.measure) await this.scenario.measure(trial, this.#length(1));
+      else await trial.run(this.#length(this.pace.warmUp));
+    });
+  }
+
+  async #stop(name: ServerName): Promise<void> {
+    const trial = this.#trials.get(name);
+    this.#trials.delete(name);
+    await trial?.stop();
+  }
+
+  #length(runs: number): { ms: number; operations: number } {
+    return { ms: runs * this.pace.runMs, operations: runs * this.scenario.operations };
+  }
+
+  async #attempt<T>(name: ServerName, act: (trial: ServerTrial) => Promise<T>): Promise<T | undefined> {
+    const trial = this.#trials.get(name);
+    if (!trial) return undefined;
     try {
-      return await act(server);
+      return await act(trial);
     } catch (error) {
       this.failures.push({ scenario: this.scenario.name, server: name, error: error as Error });
-      this.#servers.delete(name);
-      await server.stop();
+      await this.#stop(name);
       return undefined;
     }
   }
-}
-
-/** The handlers must have been given every message that was answered, and the components must have run for each. */
-function checkCounters(scenario: Scenario, server: ServerName, operations: number, before: Counters, after: Counters) {
-  const { plan } = scenario;
-  const messages = plan.kind === 'fanout' ? operations / plan.subscribers : operations;
-  const expected: Partial<Counters> = { handled: messages, lost: 0 };
-  if (server === 'halyard') expected.observed = messages;
-  for (const [name, count] of Object.entries(expected) as [keyof Counters, number][]) {
-    const counted = after[name] - before[name];
-    if (counted !== count) throw new Error(`${name} ${counted} times for ${count} messages`);
-  }
-}
-
-function summarize(scenario: string, server: ServerName, samples: readonly Sample[]): Result {
-  const ratios = samples.map(({ ratio }) => ratio);
-  return {
-    scenario,
-    server,
-    cpuUsPerOp: median(samples.map(({ cpuUsPerOp }) => cpuUsPerOp)),
-    ratio: server === 'ws' ? 1 : median(ratios),
-    ratioQ1: quantile(ratios, 0.25),
-    ratioMin: Math.min(...ratios),
-    ratioMax: Math.max(...ratios),
-    opsPerSecond: median(samples.map(({ opsPerSecond }) => opsPerSecond)),
-    rounds: samples.length,
-    loadCpuUsPerOp: median(samples.map(({ loadCpuUsPerOp }) => loadCpuUsPerOp)),
-  };
 }

@@ -19,8 +19,8 @@ const { values: options } = parseArgs({
 });
 
 const pace: Pace = options.quick
-  ? { rounds: 3, roundsPerStart: 3, warmUpMs: 150, runMs: 80 }
-  : { rounds: 9, roundsPerStart: 3, warmUpMs: 1000, runMs: 350 };
+  ? { rounds: 3, roundsPerStart: 3, runMs: 80, warmUp: 3 }
+  : { rounds: 9, roundsPerStart: 3, runMs: 350, warmUp: 4 };
 
 const wanted = options.only.flatMap((names) => names.split(','));
 const unknown = wanted.filter((name) => !scenarios.some((scenario) => scenario.name === name));

@@ -1,16 +1,7 @@
+import { channelsMemory, idleMemory } from './measures.js';
 import type { ServerName } from './load/dialect.js';
-import type { Plan } from './load/load.js';
-
-export interface Scenario {
-  readonly name: string;
-  readonly what: string;
-  /** Those that are compared with bare `ws`. */
-  readonly servers: readonly ServerName[];
-  readonly plan: Plan;
-  /** What Halyard's ratio to bare `ws` is held to, and where it should end. */
-  readonly bar?: number;
-  readonly goal?: number;
-}
+import type { Scenario } from './scenario.js';
+import { perMessage } from './work.js';
 
 const all: readonly ServerName[] = ['halyard', 'nest', 'socket.io', 'crossws'];
 
@@ -21,6 +12,7 @@ export const scenarios: readonly Scenario[] = [
     what: 'JSON echo, 64 connections, 16 messages in flight on each',
     servers: all,
     plan: { kind: 'echo', endpoint: 'echo', connections: 64, inFlight: 16 },
+    operations: 3000,
     bar: 0.5,
     goal: 0.35,
   },
@@ -29,14 +21,34 @@ export const scenarios: readonly Scenario[] = [
     what: 'JSON echo, 64 connections, 1 message in flight on each',
     servers: all,
     plan: { kind: 'echo', endpoint: 'echo', connections: 64, inFlight: 1 },
+    operations: 3000,
     bar: 1,
     goal: 0.75,
+  },
+  {
+    name: 'validated-echo-16',
+    what: 'echo-16 with a DTO of 4 fields that class-validator checks; on bare ws nothing is checked',
+    servers: ['halyard', 'nest'],
+    plan: { kind: 'echo', endpoint: 'validated', connections: 64, inFlight: 16 },
+    operations: 3000,
+    bar: 0.6,
+    goal: 0.4,
+  },
+  {
+    name: 'guarded-echo-16',
+    what: 'echo-16 with 2 guards, 3 interceptors and a pipe for each message; on bare ws none of them',
+    servers: ['halyard', 'nest'],
+    plan: { kind: 'echo', endpoint: 'guarded', connections: 64, inFlight: 16 },
+    operations: 3000,
+    bar: 0.55,
+    goal: 0.4,
   },
   {
     name: 'fanout-1',
     what: 'one publication at a time to 1000 subscribers',
     servers: all,
     plan: { kind: 'fanout', subscribers: 1000, burst: 1 },
+    operations: 5000,
     bar: 0.75,
     goal: 0.65,
   },
@@ -45,15 +57,82 @@ export const scenarios: readonly Scenario[] = [
     what: '16 publications in a burst to 1000 subscribers',
     servers: all,
     plan: { kind: 'fanout', subscribers: 1000, burst: 16 },
+    operations: 5000,
     bar: 0.12,
     goal: 0.07,
+  },
+  {
+    name: 'fanout-deflate',
+    what: 'one publication of 2 KB at a time to 1000 subscribers, compressed',
+    servers: ['halyard'],
+    plan: { kind: 'fanout', subscribers: 1000, burst: 1, compressed: true },
+    operations: 3000,
+    bar: 0.2,
+    goal: 0.12,
   },
   {
     name: 'connect',
     what: 'connect, one echo, close',
     servers: all,
     plan: { kind: 'connect', concurrent: 32 },
+    operations: 150,
     bar: 1.15,
     goal: 0.8,
+  },
+  {
+    name: 'idle-memory',
+    what: 'resident memory of a connection that says nothing',
+    servers: all,
+    plan: { kind: 'idle', before: 500 },
+    measure: idleMemory,
+    figure: 'rssBytes',
+    freshProcesses: true,
+    operations: 2500,
+    bar: 1.35,
+    goal: 1,
+  },
+  {
+    name: 'latency-512',
+    what: 'JSON echo, 512 connections, 1 message in flight on each: the 99th percentile of the time to the answer',
+    servers: all,
+    plan: { kind: 'echo', endpoint: 'echo', connections: 512, inFlight: 1, timed: true },
+    figure: 'p99Us',
+    operations: 10_000,
+    bar: 1.3,
+  },
+  {
+    name: 'presence-storm',
+    what: '1000 joins into one channel at once, until everybody knows everybody',
+    servers: ['halyard'],
+    plan: { kind: 'presence', clients: 1000, overMs: 0 },
+    operations: 1000,
+  },
+  {
+    name: 'presence-10k',
+    what: '10 000 joins into one channel within a second, until everybody knows how many there are',
+    servers: ['halyard'],
+    plan: { kind: 'presence', clients: 10_000, overMs: 1000, counted: true },
+    compared: false,
+    operations: 10_000,
+  },
+  {
+    name: 'channels-memory',
+    what: '100 connections join 1000 channels each, all different, and leave them: heap for each channel',
+    servers: ['halyard'],
+    plan: { kind: 'echo', endpoint: 'channels', connections: 100, inFlight: 1 },
+    compared: false,
+    measure: channelsMemory,
+    figure: 'heapBytesLeft',
+    operations: 100 * perMessage,
+    perMessage,
+  },
+  {
+    name: 'publish-empty',
+    what: 'publications to a channel that nobody is in',
+    servers: ['halyard'],
+    plan: { kind: 'echo', endpoint: 'publish-empty', connections: 1, inFlight: 1 },
+    compared: false,
+    operations: 10,
+    perMessage,
   },
 ];

@@ -9,10 +9,21 @@ export interface ChatMessage {
 /** How many different messages there are; a client sends them in turn, so that a reply out of order or mixed up is seen. */
 export const variants = 16;
 
-/** The nth message; all of a size are equally long, whatever their number. @param textLength characters of the text */
-export function chatMessage(index: number, textLength = 32): ChatMessage {
-  const letter = String.fromCharCode(97 + (index % variants));
-  return { room: 'lobby', author: 'ada.lovelace', text: letter.repeat(textLength), sequence: 10 + (index % variants) };
+/** How often a message that asks for something many times does it. */
+export const perMessage = 1000;
+
+const words = 'the engine might compose elaborate and scientific pieces of music of any degree of complexity or extent';
+
+/** One of the messages; all of a size are equally long. @param textLength characters of the text: words, in a mixed order */
+export function chatMessage(variant: number, textLength = 32): ChatMessage {
+  const vocabulary = words.split(' ');
+  let text = '';
+  // A linear congruential generator (Numerical Recipes): the same text at each run.
+  for (let random = variant + 1; text.length < textLength;) {
+    random = (random * 1_664_525 + 1_013_904_223) % 2 ** 32;
+    text += `${vocabulary[Math.floor((random / 2 ** 32) * vocabulary.length)]} `;
+  }
+  return { room: 'lobby', author: 'ada.lovelace', text: text.slice(0, textLength), sequence: 10 + variant };
 }
 
 /** How often each part of a server ran: the runner compares it with what the clients saw. */
@@ -28,8 +39,8 @@ export interface Counters {
 
 export const counters: Counters = { handled: 0, guards: 0, interceptors: 0, pipes: 0, observed: 0, lost: 0 };
 
-/** The handler of every echo: it is given an object and returns it. */
-export function echo<T extends object>(message: T): T {
+/** What every handler does: it is given an object, and returns it. */
+export function handle<T extends object>(message: T): T {
   if (typeof message !== 'object') throw new TypeError('the handler was not given an object');
   counters.handled += 1;
   return message;

@@ -17,6 +17,9 @@ export interface ClientListener {
   failed(client: Client, error: Error): void;
 }
 
+/** By all clients of this process. */
+export const received = { bytes: 0 };
+
 /** Read into by all clients: each is done with it before the next one reads. */
 const shared = Buffer.allocUnsafeSlow(64 * 1024);
 
@@ -24,6 +27,7 @@ const shared = Buffer.allocUnsafeSlow(64 * 1024);
 export class Client implements FrameListener {
   #socket!: Socket;
   readonly #reader = new FrameReader(this);
+  #extensions = '';
   #head: string | undefined = '';
   #closeCode: number | undefined = undefined;
   #closing = false;
@@ -32,19 +36,24 @@ export class Client implements FrameListener {
   expected = 0;
   /** For its load: how many frames the current read has brought. */
   fresh = 0;
+  /** For its load: when its message was written. */
+  writtenAt = 0;
 
   constructor(private readonly listener: ClientListener) {}
 
-  /** @param extensions whole header lines */
-  connect(port: number, path: string, extensions = ''): void {
+  /** @param extensions what is offered and must be taken as it is; nothing where empty */
+  connect(port: number, path: string, extensions: string): void {
+    this.#extensions = extensions;
     const read = (length: number): boolean => {
+      received.bytes += length;
       this.#read(shared.subarray(0, length));
       return true;
     };
     const socket = connect({ port, host: '127.0.0.1', noDelay: true, onread: { buffer: shared, callback: read } });
     socket.write(
       `GET ${path} HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n` +
-        `Sec-WebSocket-Key: ${key}\r\nSec-WebSocket-Version: 13\r\n${extensions}\r\n`,
+        `Sec-WebSocket-Key: ${key}\r\nSec-WebSocket-Version: 13\r\n` +
+        (extensions ? `Sec-WebSocket-Extensions: ${extensions}\r\n\r\n` : '\r\n'),
     );
     socket.on('error', (error) => this.listener.failed(this, error));
     socket.on('close', () => this.listener.closed(this, this.#closeCode));
@@ -100,7 +109,9 @@ export class Client implements FrameListener {
       this.#head = head;
       return undefined;
     }
+    const taken = /^sec-websocket-extensions: *(.*?) *$/im.exec(head.slice(0, end))?.[1] ?? '';
     if (!head.startsWith('HTTP/1.1 101') || !head.includes(accept)) throw new Error(`no 101 but ${head.slice(0, 200)}`);
+    if (taken !== this.#extensions) throw new Error(`the server took the extensions "${taken}"`);
     const after = chunk.subarray(chunk.length - (head.length - end - 4));
     this.#head = undefined;
     this.listener.opened(this);

@@ -1,7 +1,7 @@
 import { Client, type ClientListener } from './client.js';
 import type { Dialect } from './dialect.js';
 import { maskedFrame, opcode } from './frames.js';
-import { Run, type RunResult } from './run.js';
+import { Run, type RunLength, type RunResult } from './run.js';
 import { Script } from './script.js';
 
 export interface ConnectPlan {
@@ -27,18 +27,12 @@ export class ConnectLoad implements ClientListener {
     this.#hello = dialect.hello === undefined ? undefined : maskedFrame(opcode.text, dialect.hello);
   }
 
-  open(): Promise<void> {
-    return Promise.resolve();
-  }
+  open(): void {}
 
-  run(ms: number): Promise<RunResult> {
-    this.#run = new Run(ms);
+  run(length: RunLength): Promise<RunResult> {
+    this.#run = new Run(length);
     while (this.#open < this.plan.concurrent) this.#connect();
     return this.#run.result;
-  }
-
-  close(): Promise<void> {
-    return Promise.resolve();
   }
 
   /** @internal */
@@ -84,6 +78,6 @@ export class ConnectLoad implements ClientListener {
 
   #connect(): void {
     this.#open += 1;
-    new Client(this).connect(this.port, this.dialect.path('echo'));
+    new Client(this).connect(this.port, this.dialect.path('echo'), '');
   }
 }

@@ -17,10 +17,12 @@ export interface Traffic {
 export class Crowd implements ClientListener {
   readonly clients: Client[] = [];
   readonly #hello: Buffer | undefined;
+  readonly #beat: { readonly ping: string; readonly pong: Buffer } | undefined;
   readonly #welcomes: number;
   readonly #greeted = new Map<Client, number>();
   #traffic: Traffic | undefined = undefined;
   #wanted = 0;
+  #opening = 0;
   #settle: { resolve: () => void; reject: (error: Error) => void } | undefined = undefined;
   #left: (() => void) | undefined = undefined;
 
@@ -31,6 +33,7 @@ export class Crowd implements ClientListener {
     private readonly extensions = '',
   ) {
     this.#hello = dialect.hello === undefined ? undefined : maskedFrame(opcode.text, dialect.hello);
+    this.#beat = dialect.beat && { ping: dialect.beat.ping, pong: maskedFrame(opcode.text, dialect.beat.pong) };
     // A subscriber is told when it has joined.
     this.#welcomes = dialect.welcomes + (endpoint === 'subscribe' ? 1 : 0);
   }
@@ -67,6 +70,9 @@ export class Crowd implements ClientListener {
 
   /** @internal */
   frame(client: Client, head: number, data: Buffer, start: number, end: number): void {
+    if (end - start === this.#beat?.ping.length && data.toString('latin1', start, end) === this.#beat.ping) {
+      return client.write(this.#beat.pong);
+    }
     if (this.#traffic) return this.#traffic.frame(client, head, data, start, end);
     const welcomes = (this.#greeted.get(client) ?? 0) + 1;
     this.#greeted.set(client, welcomes);
@@ -99,8 +105,6 @@ export class Crowd implements ClientListener {
     if (this.clients.length === this.#wanted) this.#settle?.resolve();
     else this.#fill();
   }
-
-  #opening = 0;
 
   #fill(): void {
     while (this.#opening < this.#wanted && this.#opening - this.clients.length < atOnce) {

@@ -1,6 +1,7 @@
 /** How one and the same message looks on the wire of each server. */
 
-export type Endpoint = 'echo' | 'validated' | 'guarded' | 'subscribe' | 'publish';
+export type Endpoint =
+  'echo' | 'validated' | 'guarded' | 'subscribe' | 'publish' | 'presence' | 'channels' | 'publish-empty';
 
 export interface Dialect {
   path(endpoint: Endpoint): string;
@@ -8,6 +9,8 @@ export interface Dialect {
   readonly hello?: string;
   /** How many texts a server sends before a client may begin. */
   readonly welcomes: number;
+  /** A ping of the server's own, as a text, and what the client says to it. */
+  readonly beat?: { readonly ping: string; readonly pong: string };
   /** What a client sends so that the handler is given this object. @param json of it */
   request(json: string): string;
   /** What the client gets where the handler returned it, and where it was published. */
@@ -33,6 +36,7 @@ const socketIo: Dialect = {
   path: (endpoint) => `/socket.io/?EIO=4&transport=websocket&endpoint=${endpoint}`,
   hello: '40',
   welcomes: 2,
+  beat: { ping: '2', pong: '3' },
   request: (json) => `42["message",${json}]`,
   reply: (json) => `42["message",${json}]`,
 };

@@ -1,7 +1,7 @@
 import type { Client } from './client.js';
 import { Crowd } from './crowd.js';
 import type { Dialect, Endpoint } from './dialect.js';
-import { Run, type RunResult } from './run.js';
+import { Run, type RunLength, type RunResult } from './run.js';
 import { Script } from './script.js';
 
 export interface EchoPlan {
@@ -10,6 +10,8 @@ export interface EchoPlan {
   readonly connections: number;
   /** Messages of one connection that are not answered yet, at most 16. */
   readonly inFlight: number;
+  /** Whether each operation is timed; only with one message in flight. */
+  readonly timed?: boolean;
 }
 
 /** Each answer makes room for the next message; the answers of one read are followed up by one write. */
@@ -32,15 +34,11 @@ export class EchoLoad {
     return this.#crowd.open(this.plan.connections, this);
   }
 
-  run(ms: number): Promise<RunResult> {
-    const run = (this.#run = new Run(ms));
+  run(length: RunLength): Promise<RunResult> {
+    const run = (this.#run = new Run(length));
     this.#outstanding = this.plan.connections * this.plan.inFlight;
-    for (const client of this.#crowd.clients) client.write(this.#script.next(client, this.plan.inFlight));
+    for (const client of this.#crowd.clients) this.#write(client, this.plan.inFlight);
     return run.result;
-  }
-
-  close(): Promise<void> {
-    return this.#crowd.close();
   }
 
   /** @internal */
@@ -48,6 +46,7 @@ export class EchoLoad {
     if (!this.#run) throw new Error('more answers than messages');
     this.#script.check(this.#run, client, head, data, start, end);
     client.fresh += 1;
+    if (this.plan.timed) this.#run.latencies.push((performance.now() - client.writtenAt) * 1000);
   }
 
   /** @internal */
@@ -56,7 +55,7 @@ export class EchoLoad {
     client.fresh = 0;
     const run = this.#run;
     if (!run || answered === 0) return;
-    if (!run.ending) return client.write(this.#script.next(client, answered));
+    if (!run.ending) return this.#write(client, answered);
     this.#outstanding -= answered;
     if (this.#outstanding > 0) return;
     this.#run = undefined;
@@ -66,5 +65,10 @@ export class EchoLoad {
   /** @internal */
   lost(error: Error): void {
     this.#run?.fail(error);
+  }
+
+  #write(client: Client, messages: number): void {
+    if (this.plan.timed) client.writtenAt = performance.now();
+    client.write(this.#script.next(client, messages));
   }
 }

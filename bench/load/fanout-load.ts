@@ -1,7 +1,8 @@
 import type { Client } from './client.js';
 import { Crowd } from './crowd.js';
 import type { Dialect } from './dialect.js';
-import { Run, type RunResult } from './run.js';
+import { Run, type RunLength, type RunResult } from './run.js';
+import { CompressedScript } from './compressed-script.js';
 import { Script } from './script.js';
 
 export interface FanoutPlan {
@@ -9,7 +10,12 @@ export interface FanoutPlan {
   readonly subscribers: number;
   /** Publications sent at once; the next ones when all subscribers have all of these. */
   readonly burst: number;
+  /** Whether clients negotiate permessage-deflate, without context takeover of the server, and all comes compressed. */
+  readonly compressed?: boolean;
 }
+
+/** Characters of a text that is worth compressing: `ws` leaves what is below 1024 bytes as it is. */
+const compressedLength = 2000;
 
 /** A publisher, and the subscribers whom each of its messages must reach. An operation is a delivery. */
 export class FanoutLoad {
@@ -24,9 +30,10 @@ export class FanoutLoad {
     port: number,
     dialect: Dialect,
   ) {
-    this.#subscribers = new Crowd(port, dialect, 'subscribe');
-    this.#publisher = new Crowd(port, dialect, 'publish');
-    this.#script = new Script(dialect);
+    const offer = plan.compressed ? 'permessage-deflate; server_no_context_takeover' : '';
+    this.#subscribers = new Crowd(port, dialect, 'subscribe', offer);
+    this.#publisher = new Crowd(port, dialect, 'publish', offer);
+    this.#script = plan.compressed ? new CompressedScript(dialect, compressedLength) : new Script(dialect);
   }
 
   async open(): Promise<void> {
@@ -39,14 +46,10 @@ export class FanoutLoad {
     });
   }
 
-  run(ms: number): Promise<RunResult> {
-    const run = (this.#run = new Run(ms));
+  run(length: RunLength): Promise<RunResult> {
+    const run = (this.#run = new Run(length));
     this.#publish();
     return run.result;
-  }
-
-  async close(): Promise<void> {
-    await Promise.all([this.#publisher.close(), this.#subscribers.close()]);
   }
 
   /** @internal */

@@ -4,23 +4,28 @@ import { ConnectLoad, type ConnectPlan } from './connect-load.js';
 import { dialects, type ServerName } from './dialect.js';
 import { EchoLoad, type EchoPlan } from './echo-load.js';
 import { FanoutLoad, type FanoutPlan } from './fanout-load.js';
-import type { RunResult } from './run.js';
+import { IdleLoad, type IdlePlan } from './idle-load.js';
+import { PresenceLoad, type PresencePlan } from './presence-load.js';
+import type { RunLength, RunResult } from './run.js';
 
-export type Plan = EchoPlan | FanoutPlan | ConnectPlan;
+export type Plan = EchoPlan | FanoutPlan | ConnectPlan | IdlePlan | PresencePlan;
 
+type MaybePromise<T> = T | Promise<T>;
+
+/** The clients of one server. */
 interface Load {
-  open(): Promise<void>;
-  run(ms: number): Promise<RunResult>;
-  close(): Promise<void>;
+  open(): MaybePromise<void>;
+  /** Right before each run; not measured. */
+  prepare?(): Promise<void>;
+  run(length: RunLength): Promise<RunResult>;
 }
 
 // An alias: an interface would not be assignable to a record of commands.
 export type LoadCommands = {
   /** Opens the connections of a plan. */
-  open: (server: ServerName, port: number, plan: Plan) => Promise<void>;
-  /** For so many milliseconds, and until all is answered. */
-  run: (server: ServerName, ms: number) => Promise<RunResult>;
-  close: (server: ServerName) => Promise<void>;
+  open: (server: ServerName, port: number, plan: Plan) => MaybePromise<void>;
+  prepare: (server: ServerName) => MaybePromise<void>;
+  run: (server: ServerName, length: RunLength) => Promise<RunResult>;
 };
 
 const loads = new Map<ServerName, Load>();
@@ -40,6 +45,10 @@ function create(plan: Plan, port: number, server: ServerName): Load {
       return new FanoutLoad(plan, port, dialect);
     case 'connect':
       return new ConnectLoad(plan, port, dialect);
+    case 'idle':
+      return new IdleLoad(plan, port, dialect);
+    case 'presence':
+      return new PresenceLoad(plan, port, dialect);
   }
 }
 
@@ -49,10 +58,6 @@ answer<LoadCommands>({
     loads.set(server, created);
     return created.open();
   },
-  run: (server, ms) => load(server).run(ms),
-  close: async (server) => {
-    const closing = load(server);
-    loads.delete(server);
-    await closing.close();
-  },
+  prepare: (server) => load(server).prepare?.(),
+  run: (server, length) => load(server).run(length),
 });

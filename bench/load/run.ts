@@ -1,3 +1,6 @@
+import { quantile } from '../statistics.js';
+import { received } from './client.js';
+
 /** What one run of a load came to. */
 export interface RunResult {
   /** Replies or deliveries that came, each counted. */
@@ -7,41 +10,63 @@ export interface RunResult {
   readonly elapsedMs: number;
   /** Of the load generator. */
   readonly cpuUs: number;
+  /** What all clients received, heads of frames included. */
+  readonly bytes: number;
+  readonly latency?: { readonly p50Us: number; readonly p99Us: number };
 }
 
-const stallMs = 10_000;
+/** How long a run is: at least so long and at least so many operations, since a busy machine may do little in a while. */
+export interface RunLength {
+  readonly ms: number;
+  readonly operations: number;
+}
 
-/** A run under way: for so long, then until all that was asked is answered, so that every operation is paid for whole. */
+/** Longer than a starved process needs for its first operation. */
+const stallMs = 30_000;
+
+/** A run under way: at its end it waits until all that was asked is answered, so that every operation is paid for whole. */
 export class Run {
   operations = 0;
   compared = 0;
-  /** Nothing new is asked any more. */
-  ending = false;
+  /** In µs, of the operations that were timed. */
+  readonly latencies: number[] = [];
+  #timeIsUp: boolean;
+  #stopped = false;
   readonly #begun = performance.now();
   readonly #cpu = process.cpuUsage();
+  readonly #bytes = received.bytes;
   readonly #timers: NodeJS.Timeout[];
   #settle!: { resolve: (result: RunResult) => void; reject: (error: Error) => void };
-  /** Rejects where an answer was wrong, a connection was lost, or nothing came for 10 s. */
+  /** Rejects where an answer was wrong, a connection was lost, or nothing came for long. */
   readonly result = new Promise<RunResult>((resolve, reject) => (this.#settle = { resolve, reject }));
 
-  constructor(ms: number) {
+  constructor(private readonly length: RunLength) {
     let last = -1;
     const watch = (): void => {
-      if (this.operations === last) this.fail(new Error(`no answer for ${stallMs} ms after ${last} operations`));
-      last = this.operations;
+      if (received.bytes === last) this.fail(new Error(`nothing came for ${stallMs} ms, ${this.operations} were done`));
+      last = received.bytes;
     };
-    this.#timers = [setTimeout(() => (this.ending = true), ms), setInterval(watch, stallMs)];
+    this.#timeIsUp = length.ms === 0;
+    this.#timers = [setTimeout(() => (this.#timeIsUp = true), length.ms), setInterval(watch, stallMs)];
+  }
+
+  /** Nothing new is asked any more. */
+  get ending(): boolean {
+    return this.#stopped || (this.#timeIsUp && this.operations >= this.length.operations);
   }
 
   /** All was answered. */
   finish(): void {
     this.#stop();
     const { user, system } = process.cpuUsage(this.#cpu);
+    const { latencies } = this;
     this.#settle.resolve({
       operations: this.operations,
       compared: this.compared,
       elapsedMs: performance.now() - this.#begun,
       cpuUs: user + system,
+      bytes: received.bytes - this.#bytes,
+      ...(latencies.length > 0 && { latency: { p50Us: quantile(latencies, 0.5), p99Us: quantile(latencies, 0.99) } }),
     });
   }
 
@@ -51,7 +76,7 @@ export class Run {
   }
 
   #stop(): void {
-    this.ending = true;
+    this.#stopped = true;
     for (const timer of this.#timers) clearTimeout(timer);
   }
 }

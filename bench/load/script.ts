@@ -13,18 +13,17 @@ const wholeText = 0x80 | opcode.text;
 export class Script {
   readonly #frames: Buffer;
   readonly #frameLength: number;
-  readonly #answers: Buffer[];
-  readonly #answerLength: number;
+  protected readonly answers: readonly Buffer[];
   #seen = 0;
 
-  constructor(dialect: Dialect) {
-    const messages = Array.from({ length: variants }, (_, index) => JSON.stringify(chatMessage(index)));
+  /** @param textLength characters of the messages' text */
+  constructor(dialect: Dialect, textLength?: number) {
+    const messages = Array.from({ length: variants }, (_, index) => JSON.stringify(chatMessage(index, textLength)));
     const frames = messages.map((json) => maskedFrame(opcode.text, dialect.request(json)));
     // Twice, so that a burst that begins anywhere is one slice.
     this.#frames = Buffer.concat([...frames, ...frames]);
     this.#frameLength = frames[0]!.length;
-    this.#answers = messages.map((json) => Buffer.from(dialect.reply(json)));
-    this.#answerLength = this.#answers[0]!.length;
+    this.answers = messages.map((json) => Buffer.from(dialect.reply(json)));
   }
 
   /** Frames of the next messages that a client sends. @param count at most `variants` */
@@ -36,15 +35,22 @@ export class Script {
 
   /** Counts an answer, which must be the one to the client's next message. Throws where it is not. */
   check(run: Run, client: Client, head: number, data: Buffer, start: number, end: number): void {
-    const answer = this.#answers[client.expected]!;
-    client.expected = (client.expected + 1) % variants;
-    const right = head === wholeText && end - start === this.#answerLength;
+    const index = client.expected;
+    client.expected = (index + 1) % variants;
     this.#seen += 1;
     const sampled = this.#seen % sampleEvery === 0;
     if (sampled) run.compared += 1;
-    if (!right || (sampled && data.compare(answer, 0, answer.length, start, end) !== 0)) {
-      throw new Error(`wrong answer: ${data.toString('utf8', start, end).slice(0, 200)}, not ${answer.toString()}`);
+    if (!this.matches(index, sampled, head, data, start, end)) {
+      const answer = data.toString('utf8', start, end).slice(0, 300);
+      throw new Error(`wrong answer: ${answer}, not ${this.answers[index]!.toString().slice(0, 300)}`);
     }
     run.operations += 1;
+  }
+
+  /** @param sampled whether every byte is looked at */
+  protected matches(index: number, sampled: boolean, head: number, data: Buffer, start: number, end: number): boolean {
+    const answer = this.answers[index]!;
+    if (head !== wholeText || end - start !== answer.length) return false;
+    return !sampled || data.compare(answer, 0, answer.length, start, end) === 0;
   }
 }

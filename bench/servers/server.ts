@@ -24,8 +24,8 @@ export type ServerCommands = {
   memory: () => Memory;
 };
 
-/** The work that is asked for, a scenario's: it decides which endpoints there are. */
-export const work = process.argv[2] ?? 'echo';
+/** Whether permessage-deflate is negotiated. */
+export const compressed = process.argv[2] === 'compressed';
 
 /** Where all servers listen. */
 export const host = '127.0.0.1';
