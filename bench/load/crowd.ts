@@ -5,6 +5,9 @@ import { maskedFrame, opcode } from './frames.js';
 /** How many handshakes are under way at once: less than what a server's backlog holds. */
 const atOnce = 200;
 
+/** How long it may take until the next one is open. */
+const stallMs = 15_000;
+
 /** Who gets what open clients receive. */
 export interface Traffic {
   frame(client: Client, head: number, data: Buffer, start: number, end: number): void;
@@ -42,12 +45,14 @@ export class Crowd implements ClientListener {
   async open(count: number, traffic: Traffic): Promise<void> {
     this.#wanted = count;
     const ready = new Promise<void>((resolve, reject) => (this.#settle = { resolve, reject }));
-    const timer = setTimeout(
-      () => this.#settle?.reject(new Error(`only ${this.clients.length} of ${count} clients got in`)),
-      30_000,
-    );
+    let last = -1;
+    const watch = setInterval(() => {
+      const open = this.clients.length;
+      if (open === last) this.#settle?.reject(new Error(`only ${open} of ${count} clients got in`));
+      last = open;
+    }, stallMs);
     this.#fill();
-    await ready.finally(() => clearTimeout(timer));
+    await ready.finally(() => clearInterval(watch));
     this.#settle = undefined;
     this.#traffic = traffic;
   }
