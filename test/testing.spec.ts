@@ -299,6 +299,21 @@ describe('A client of the test kit', () => {
     await until(() => gone.length === 2);
     expect(gone).toMatchObject([{ code: 1006 }, { code: 1006 }]);
   });
+
+  it('ends a connection that is closing already, which cannot be reset any more', async () => {
+    @Controller('brief')
+    class Brief {
+      @WebSocket({ mode: 'sendOnly' })
+      greet(): string {
+        return 'hello and goodbye';
+      }
+    }
+    const app = await testApp({ controllers: [Brief] });
+    const client = await app.connect('/brief');
+    expect(await client.next()).toBe('hello and goodbye');
+    client.terminate();
+    expect((await client.closed()).code).toBe(1000);
+  });
 });
 
 describe('A test app', () => {

@@ -184,7 +184,8 @@ export class TestClient {
 
   /** Goes without a close frame: resets the TCP connection (over TLS it ends it). */
   terminate(): void {
-    if (this.#socket && this.url.startsWith('ws:')) this.#socket.resetAndDestroy();
+    // A socket that is shutting down cannot be reset any more: Node.js would keep its handle for ever.
+    if (this.#socket?.writableEnded === false && this.url.startsWith('ws:')) this.#socket.resetAndDestroy();
     this.#ws.terminate();
   }
 

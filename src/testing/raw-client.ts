@@ -174,7 +174,8 @@ export class RawClient {
 
   /** Sends an RST and is gone (over TLS: a FIN). */
   reset(): void {
-    if ('encrypted' in this.socket) this.socket.destroy();
+    // What is shutting down cannot be reset any more: Node.js would keep its handle for ever.
+    if ('encrypted' in this.socket || this.socket.writableEnded) this.socket.destroy();
     else this.socket.resetAndDestroy();
   }
 
