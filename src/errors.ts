@@ -46,11 +46,6 @@ const table = {
   SUPERSEDED: { status: 409, close: 1008, text: 'a newer message replaced this one' },
   TIMEOUT: { status: 503, close: 1013, temporary: true, text: 'the handler took too long' },
   INTERNAL: { status: 500, close: 1011, text: 'internal error' },
-  // frames that break the protocol: the connection closes
-  FRAME_INVALID: { status: 400, close: 1002, text: 'the client broke the framing' },
-  DATA_INVALID: { status: 400, close: 1007, text: 'the data of a message is invalid' },
-  FRAGMENT_LIMIT: { status: 400, close: 1008, text: 'the message has too many fragments' },
-  MESSAGE_SIZE: { status: 413, close: 1009, text: 'the message is too large' },
   // what server code asked for and cannot have
   CLOSE_CODE_INVALID: { status: 500, close: 1011, text: 'this close code may not be sent' },
   CONNECTION_CLOSED: { status: 500, close: 1011, text: 'the connection is closed' },
@@ -240,6 +235,7 @@ export const bootCodes = {
   HALYARD_BOOT_PATH: 'a path cannot be routed',
   HALYARD_BOOT_OPTIONS: 'options contradict each other or are invalid',
   HALYARD_BOOT_SENDER: 'a Sender in a mode that cannot send, or where nothing can be sent',
+  HALYARD_BOOT_INBOX: 'an endpoint with an Inbox, which takes all that comes, shares its path or is told what to take',
   HALYARD_BOOT_STANDARD_DECORATORS: 'the build emits standard (stage-3) decorators',
   HALYARD_BOOT_CONTROLLER: 'a class given as controller is none, or has no endpoints',
   HALYARD_BOOT_COMPONENT: 'a lifecycle component stands where it cannot run, or fills no role',

@@ -114,6 +114,16 @@ export type { PresenceListener, Present, PresentMeta } from './presence/presence
 // Other styles
 export { Actions, actions, type ActionSet } from './styles/actions.js';
 export { ConnectionEvent } from './styles/connection-event.js';
+export { Inbox, type ReceiveOptions } from './styles/inbox.js';
+export type {
+  InboxDropped,
+  InboxEvent,
+  InboxMessage,
+  InboxPresence,
+  InboxPresenceCount,
+  InboxPublication,
+  InboxTimeout,
+} from './styles/inbox-event.js';
 
 // Between nodes
 export { memoryBroker } from './broker/memory.js';

@@ -3,6 +3,7 @@ import {
   Body,
   Controller,
   Get,
+  Inbox,
   Injectable,
   OnDisconnect,
   Query,
@@ -61,6 +62,7 @@ const cases: Record<BootCode, () => AppOptions> = {
   HALYARD_BOOT_OPTIONS: () => controllerWith((prototype, name) => socket(prototype, name, { timeout: 'soon' })),
   HALYARD_BOOT_SENDER: () =>
     controllerWith((prototype, name) => socket(prototype, name, { mode: 'receiveOnly' }), Sender),
+  HALYARD_BOOT_INBOX: () => controllerWith((prototype, name) => socket(prototype, name, { event: 'say' }), Inbox),
   HALYARD_BOOT_STANDARD_DECORATORS: () => {
     class Case {}
     (Controller('case') as (target: unknown, context: unknown) => void)(Case, { kind: 'class', name: 'Case' });

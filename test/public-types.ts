@@ -6,10 +6,8 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { FastifyInstance } from 'fastify';
 import type { Logger } from 'pino';
-import type { NatsConnection, NodeConnectionOptions } from '@nats-io/transport-node';
 import type { Redis } from 'ioredis';
 import type * as halyard from 'halyard';
-import type * as nats from 'halyard/nats';
 import type * as redis from 'halyard/redis';
 import type * as testing from 'halyard/testing';
 
@@ -328,6 +326,61 @@ export type Components = [
       }
     >
   >,
+  Check<
+    Reads<
+      halyard.Inbox,
+      {
+        readonly closed: boolean;
+        readonly receive: () => Promise<halyard.Message | null>;
+        readonly receiveAny: {
+          (): Promise<halyard.InboxEvent | null>;
+          (options: halyard.ReceiveOptions): Promise<halyard.InboxEvent | halyard.InboxTimeout | null>;
+        };
+        readonly [Symbol.asyncIterator]: () => AsyncIterator<halyard.InboxEvent>;
+      }
+    >
+  >,
+  Check<Fills<halyard.ReceiveOptions, { timeout: halyard.Duration }>>,
+  Check<
+    Same<
+      halyard.InboxEvent,
+      | halyard.InboxMessage
+      | halyard.InboxPublication
+      | halyard.InboxPresence
+      | halyard.InboxPresenceCount
+      | halyard.InboxDropped
+    >
+  >,
+  Check<Reads<halyard.InboxMessage, { type: 'message'; message: halyard.Message }>>,
+  Check<
+    Reads<
+      halyard.InboxPublication,
+      {
+        type: 'channel';
+        channel: string;
+        event: string | undefined;
+        data: unknown;
+        timestamp: number;
+        senderId: string | undefined;
+      }
+    >
+  >,
+  Check<
+    Reads<
+      halyard.InboxPresence,
+      {
+        type: 'presence';
+        eventType: 'join' | 'leave' | 'update';
+        channel: string;
+        key: string;
+        userInfo: halyard.Meta;
+        connectionId: string;
+      }
+    >
+  >,
+  Check<Reads<halyard.InboxPresenceCount, { type: 'presence_count'; channel: string; count: number }>>,
+  Check<Reads<halyard.InboxDropped, { type: 'dropped'; channel: string; count: number }>>,
+  Check<Reads<halyard.InboxTimeout, { type: 'timeout' }>>,
   Check<Reads<typeof halyard.actions, (set: halyard.ActionSet) => halyard.Actions>>,
   Check<
     Fills<
@@ -625,16 +678,6 @@ export type TheApp = [
   Check<Same<halyard.Present, { readonly key: string; readonly metas: readonly halyard.PresentMeta[] }>>,
   Check<Reads<typeof halyard.memoryBroker, () => halyard.Broker>>,
   Check<Reads<typeof redis.redisBroker, (options: redis.RedisBrokerOptions) => halyard.Broker>>,
-  Check<Reads<typeof nats.natsBroker, (options: nats.NatsBrokerOptions) => halyard.Broker>>,
-  Check<
-    Same<
-      nats.NatsBrokerOptions,
-      { prefix?: string } & (
-        | { servers: string | readonly string[]; options?: Omit<NodeConnectionOptions, 'servers' | 'port'> }
-        | { connection: NatsConnection }
-      )
-    >
-  >,
   Check<Same<redis.RedisBrokerOptions, { prefix?: string } & ({ url: string } | { client: Redis })>>,
   Check<
     Reads<

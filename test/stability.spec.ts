@@ -5,14 +5,13 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from '@jest/globals';
 import * as halyard from 'halyard';
-import * as nats from 'halyard/nats';
 import * as redis from 'halyard/redis';
 import * as testing from 'halyard/testing';
 
 const values = `
   Actions All Answer App Body BootError BrokerUnavailableError Catch Channels CleanUp CloseInfo CloseWebSocket CloseWith Connection ConnectionError ConnectionEvent
   Connections Context Controller Cookie DROP Data DefaultValuePipe Delete Get HalyardError Head Header HttpCode HttpError
-  Inject Injectable InvalidCloseCodeError Ip Json Message NodeTimeoutError OnConnect OnDisconnect OnError Optional Options Param
+  Inbox Inject Injectable InvalidCloseCodeError Ip Json Message NodeTimeoutError OnConnect OnDisconnect OnError Optional Options Param
   ParseArrayPipe ParseBoolPipe ParseEnumPipe ParseFloatPipe ParseIntPipe ParseUUIDPipe Patch Post Presence Put Query Redirect
   Refusal Reply Request Sender SetHeader SetMetadata Sse SseEvent Use UseCatchers UseGuards UseInterceptors UseMiddleware
   UseObservers UsePipes WebSocket WebSocketMode actions answer closeWith connect createApp createParamDecorator each memoryBroker refuse
@@ -21,8 +20,8 @@ const values = `
 const types = `
   ActionSet AppMetrics AppOptions BootCode BroadcastOptions Broker BrokerHealth CloseOptions ClusterOptions LinkState Unsubscribe BootProblem Catcher Class ConnectContext ConnectionData ConnectionOptions Container
   ContainerScope ControllerOptions CookieOptions DisconnectContext DropReason Dropped Duration Each ErrorPayload Guard
-  HttpContext Interceptor JoinOptions LimitOptions ListenOptions Listening MaybePromise MessageContext MessageOptions Meta Middleware Mode
-  NodeOptions Observer Order Origins Outcome ParameterInfo Pipe PresenceListener PresenceMetrics Present PresentMeta Provider PublishOptions RateLimit Ref Route RouteDescription Scope
+  HttpContext InboxDropped InboxEvent InboxMessage InboxPresence InboxPresenceCount InboxPublication InboxTimeout Interceptor JoinOptions LimitOptions ListenOptions Listening MaybePromise MessageContext MessageOptions Meta Middleware Mode
+  NodeOptions Observer Order Origins Outcome ParameterInfo Pipe PresenceListener PresenceMetrics Present PresentMeta Provider PublishOptions RateLimit ReceiveOptions Ref Route RouteDescription Scope
   ShutdownOptions Size SlowConsumer Stage Token TrackOptions TrustProxy UpgradeContext WebSocketOptions WireCode
 `;
 
@@ -70,8 +69,8 @@ describe('the public names', () => {
     expect(all).toEqual([...words(expectedValues), ...words(expectedTypes)].sort());
   });
 
-  it('halyard/redis and halyard/nats export one function each', () => {
-    expect([redis, nats].map((module) => Object.keys(module))).toEqual([['redisBroker'], ['natsBroker']]);
+  it('halyard/redis exports one function', () => {
+    expect(Object.keys(redis)).toEqual(['redisBroker']);
   });
 
   it('has each name checked by test/public-types.ts', () => {
@@ -88,7 +87,7 @@ describe('the public names', () => {
       string,
       object
     >;
-    expect(Object.keys(exports!)).toEqual(['.', './redis', './nats', './testing', './package.json']);
+    expect(Object.keys(exports!)).toEqual(['.', './redis', './testing', './package.json']);
     expect(Object.keys(bin!)).toEqual(['halyard']);
     const engines = ['@nats-io/transport-node', 'ioredis'];
     const peers = ['class-transformer', 'class-validator', 'reflect-metadata'];

@@ -10,6 +10,8 @@ import { Context, type ConnectContext, type DisconnectContext, type MessageConte
 import type { Builtin, Place } from '../pipeline/parameters.js';
 import { Reply } from '../pipeline/reply.js';
 import { ConnectionEvent } from '../styles/connection-event.js';
+import { Inbox } from '../styles/inbox.js';
+import type { InboxQueue } from '../styles/inbox-queue.js';
 import { Request } from '../pipeline/request.js';
 
 /** Bound in `@OnError`: what went wrong on a connection. */
@@ -56,6 +58,8 @@ export function builtinsOf(responder: ConnectionResponder): ReadonlyMap<unknown,
         get: (c) => new ConnectionEvent(c as MessageContext | ConnectContext | DisconnectContext),
       },
     ],
+    // Only on paths that the scanner has found to have one.
+    [Inbox, { places: ['message'], get: (c) => new Inbox(connectionOf(c).reader as InboxQueue) }],
     [CloseInfo, { places: ['disconnect'], get: (c) => (c as DisconnectContext).info }],
     [ConnectionError, { places: ['error'], get: (c) => new ConnectionError((c as DisconnectContext).error) }],
   ]);

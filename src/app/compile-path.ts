@@ -1,24 +1,40 @@
 /** From a scanned WebSocket path to what runs: instances, plans, lanes. Nothing of it happens again for a message. */
-
-import type { LaneSpec, Endpoint, WebSocketPath } from '../connection/path.js';
+import type { Endpoint, LaneSpec, LifelongEndpoint, WebSocketPath } from '../connection/path.js';
 import { RateLimiter } from '../connection/rate-limiter.js';
 import type { ConnectionResponder } from '../connection/responder.js';
-
+import type { Session } from '../connection/session.js';
 import { compileAdmission, compilePlan, SlotTable, type Resolver } from '../pipeline/compile.js';
 import type { Guard, Interceptor, Middleware, Pipe, Role } from '../pipeline/components.js';
 import type { ConnectContext, DisconnectContext, MessageContext, UpgradeContext } from '../pipeline/context.js';
+import { Message } from '../pipeline/message.js';
 import { Observers } from '../pipeline/observers.js';
 import type { CatcherEntry, Plan, Resolve } from '../pipeline/plan.js';
-
 import type { Route } from '../pipeline/route.js';
-
+import { constant } from '../pipeline/run.js';
+import { InboxQueue } from '../styles/inbox-queue.js';
+import { inboxOf } from './check-endpoint.js';
+import { catchersOf, observersOf, openerOf, resolverFor, type CompileOptions } from './compile-context.js';
 import type { Components } from './components.js';
 import type { EndpointTiming, TimedPath } from './options.js';
-import type { ScannedMethod } from './scan-context.js';
-
+import type { ScannedEndpoint, ScannedMethod } from './scan-context.js';
 import type { ScannedPath } from './scan-websocket.js';
 
-import { catchersOf, observersOf, openerOf, resolverFor, type CompileOptions } from './compile-context.js';
+/** What becomes of a message for an endpoint with an inbox; interceptors are around the endpoint, which runs once. */
+const taking: Pick<Parameters<typeof compilePlan>[0], 'interceptors' | 'invocation'> = {
+  interceptors: [],
+  invocation: {
+    parameters: [{ from: 'value', get: (c) => c }],
+    pipes: [],
+    target: constant({}),
+    method: (c) => take(c as MessageContext),
+    withoutBody: false,
+  },
+};
+
+function take(c: MessageContext): void {
+  if (!c.connection.reader!.take(new Message(c))) (c.connection.host as Session).dropped('gone', 1, c);
+}
+
 /** Compiles one WebSocket path. */
 export function compilePath(scanned: ScannedPath, timing: TimedPath, options: CompileOptions): WebSocketPath {
   return new PathCompiler(scanned, timing, options).compile();
@@ -79,6 +95,7 @@ class PathCompiler {
       lanes: this.#lanes,
       connect,
       connectTimeoutMs: timing.connectTimeoutMs,
+      lifelong: this.#lifelong(),
       disconnect,
       error,
       observers: this.#observers,
@@ -90,20 +107,33 @@ class PathCompiler {
     return this.scanned.endpoints.length === 1 ? [this.scanned.endpoints[0]!.components] : [];
   }
 
-  #endpoint(scanned: ScannedPath['endpoints'][number], timing: EndpointTiming): Endpoint {
+  #endpoint(scanned: ScannedEndpoint, timing: EndpointTiming): Endpoint {
+    const lifelong = inboxOf(scanned) !== -1;
     const plan = compilePlan<MessageContext>({
       stage: 'endpoint',
       ...this.#parts(scanned, this.#messageGuards(scanned.components)),
       responder: this.#connectionResponder,
-      invocation: { ...this.#invocation(scanned), withoutBody: false },
+      ...(lifelong ? taking : { invocation: { ...this.#invocation(scanned), withoutBody: false } }),
     });
     return {
       route: this.#route(scanned, scanned.options.event),
       plan,
       lane: timing.lane === undefined ? 0 : this.#lanes.push(timing.lane) - 1,
-      timeoutMs: timing.timeoutMs,
+      timeoutMs: lifelong ? this.timing.connectTimeoutMs : timing.timeoutMs,
       rateLimiter: timing.rateLimit && new RateLimiter(timing.rateLimit),
       messages: 0,
+    };
+  }
+
+  /** The endpoint itself, where it has an inbox: messages go there instead of calling it. */
+  #lifelong(): LifelongEndpoint | undefined {
+    const endpoint = this.scanned.endpoints.find((scanned) => inboxOf(scanned) !== -1);
+    if (!endpoint) return undefined;
+    return {
+      plan: this.#connectPlan(endpoint, []),
+      timeoutMs: this.timing.endpoints[0]!.timeoutMs,
+      openReader: (id, host, { maxQueue, slowConsumer }, maxEventBytes) =>
+        new InboxQueue(id, { maxMessages: maxQueue, maxEventBytes, policy: slowConsumer }, host),
     };
   }
 

@@ -11,7 +11,9 @@ import {
   type ResolvedRateLimit,
 } from '../connection/options.js';
 import type { BootProblem } from '../errors.js';
-import type { ScannedEndpoint, ScannedPath } from './scan-websocket.js';
+import { inboxOf } from './check-endpoint.js';
+import type { ScannedEndpoint } from './scan-context.js';
+import type { ScannedPath } from './scan-websocket.js';
 import type { Settings } from './settings.js';
 
 export interface EndpointTiming {
@@ -40,7 +42,8 @@ export function resolvePath(scanned: ScannedPath, settings: Settings, problems: 
 function resolveEndpoint(endpoint: ScannedEndpoint, settings: Settings, problems: BootProblem[]): EndpointTiming {
   const { timeout, rateLimit, order = 'serial' } = endpoint.options;
   const report = reporter(endpoint.handler, problems);
-  const fallback = isGenerator(endpoint.method) ? false : settings.timeoutMs;
+  const runsOn = isGenerator(endpoint.method) || inboxOf(endpoint) !== -1;
+  const fallback = runsOn ? false : settings.timeoutMs;
   return {
     timeoutMs: timeout === false ? false : resolve('timeout', timeout, positiveDuration, fallback, durationFix, report),
     rateLimit: rateLimit && resolveRateLimit(rateLimit, report),

@@ -1,4 +1,5 @@
 /** What all parts of the scanner share: how a method is read, and where mistakes go. */
+import type { ConnectionOptions, MessageOptions } from '../connection/options.js';
 import type { BootCode, BootProblem } from '../errors.js';
 import { parameterTypes, type Class, type ClassRecord, type MethodRecord } from '../metadata/metadata.js';
 import type { Role } from '../pipeline/components.js';
@@ -17,6 +18,11 @@ export interface ScannedMethod {
   /** Of the method alone. */
   readonly components: Components;
   readonly metadata: ReadonlyMap<unknown, unknown>;
+}
+
+/** A method that takes messages. */
+export interface ScannedEndpoint extends ScannedMethod {
+  readonly options: MessageOptions & ConnectionOptions;
 }
 
 export interface ScanOptions {

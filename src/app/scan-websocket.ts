@@ -1,16 +1,17 @@
 /** The WebSocket paths of controllers: their endpoints and hooks. */
-import type { ConnectionOptions, MessageOptions, Order } from '../connection/options.js';
+import { connectionOptionsOf, type ConnectionOptions, type MessageOptions } from '../connection/options.js';
 import type { Class, HookName } from '../metadata/metadata.js';
 import { isThenable } from '../pipeline/maybe-promise.js';
 import { nameOf } from '../pipeline/parameters.js';
-import type { Mode } from '../pipeline/route.js';
-import { isReservedEvent } from '../protocol/plain.js';
+import { checkEndpoint, checkMessageOptions, checkSender } from './check-endpoint.js';
 import type { Components } from './components.js';
-import { joinPath, type ScanContext, type ScannedController, type ScannedMethod } from './scan-context.js';
-
-export interface ScannedEndpoint extends ScannedMethod {
-  readonly options: MessageOptions & ConnectionOptions;
-}
+import {
+  joinPath,
+  type ScanContext,
+  type ScannedController,
+  type ScannedEndpoint,
+  type ScannedMethod,
+} from './scan-context.js';
 
 export interface ScannedPath {
   readonly path: string;
@@ -55,7 +56,7 @@ export class WebSocketScanner {
         const path = joinPath(base, endpoint.path);
         const scanned = this.scan.method(controller, name, method, 'message', path);
         const options = endpoint.options as MessageOptions & ConnectionOptions;
-        this.#checkEndpoint(scanned, options);
+        checkMessageOptions(this.scan, scanned.handler, options);
         const target = own.get(path, scanned.handler);
         const twin = target?.endpoints.find((other) => other.options.event === options.event);
         if (twin) {
@@ -152,11 +153,8 @@ export class WebSocketScanner {
     const alone = endpoints.length === 1;
     const options = alone ? { ...scanned.options, ...connectionOptionsOf(endpoints[0]!.options) } : scanned.options;
     const mode = options.mode ?? this.scan.options.defaultMode;
-    for (const endpoint of endpoints) {
-      if (!alone) this.#checkShared(endpoint);
-      this.#checkMode(endpoint, mode, alone);
-    }
-    for (const method of [...endpoints, ...scanned.hooks.connect]) this.#checkSender(method, mode);
+    for (const endpoint of endpoints) checkEndpoint(this.scan, endpoint, mode, alone);
+    for (const hook of scanned.hooks.connect) checkSender(this.scan, hook, mode);
     if (endpoints.length === 0 && mode === 'sendOnly') {
       this.scan.report(
         'HALYARD_BOOT_OPTIONS',
@@ -167,104 +165,6 @@ export class WebSocketScanner {
     }
     return { ...scanned, options };
   }
-
-  #checkEndpoint({ handler }: ScannedMethod, options: MessageOptions): void {
-    const { event, order } = options;
-    if (event !== undefined && (typeof event !== 'string' || isReservedEvent(event))) {
-      this.scan.report(
-        'HALYARD_BOOT_EVENT',
-        handler,
-        `the event name ${JSON.stringify(event)} is empty or reserved`,
-        "reply, error, end, dropped, gap and presence_… are the protocol's own: choose another",
-      );
-    }
-    if (order !== undefined && !isOrder(order)) {
-      this.scan.report(
-        'HALYARD_BOOT_OPTIONS',
-        handler,
-        `order ${JSON.stringify(order)} is not valid`,
-        "'serial', 'latest' or { concurrent: n } with n from 1",
-      );
-    }
-  }
-
-  /** Several endpoints share a connection: what belongs to it must stand on the controller. */
-  #checkShared(endpoint: ScannedEndpoint): void {
-    const misplaced = Object.keys(connectionOptionsOf(endpoint.options));
-    if (misplaced.length > 0) {
-      this.scan.report(
-        'HALYARD_BOOT_OPTIONS',
-        endpoint.handler,
-        `${misplaced.join(', ')} belongs to the connection, and other endpoints share its path`,
-        'put it into the options of @Controller',
-      );
-    }
-    this.scan.refuseComponents(
-      endpoint,
-      ['middleware', 'observer'],
-      'the path has several endpoints, and the upgrade knows none of them',
-    );
-  }
-
-  #checkMode({ handler, options, parameters }: ScannedEndpoint, mode: Mode, alone: boolean): void {
-    if (options.events && (!alone || options.event !== undefined || mode === 'sendOnly')) {
-      this.scan.report(
-        'HALYARD_BOOT_OPTIONS',
-        handler,
-        'an endpoint of events takes all messages of its path',
-        'make it the only endpoint of its path, without `event` and not sendOnly',
-      );
-    }
-    if (mode !== 'sendOnly') return;
-    if (!alone || options.event !== undefined) {
-      this.scan.report(
-        'HALYARD_BOOT_OPTIONS',
-        handler,
-        'a sendOnly endpoint takes no messages',
-        'make it the only endpoint of its path, without `event`',
-      );
-    }
-    const body = parameters.findIndex((spec) => spec?.from === 'body');
-    if (body === -1) return;
-    this.scan.report(
-      'HALYARD_BOOT_BIND',
-      handler,
-      'a sendOnly endpoint takes no messages, so there is no body',
-      'leave it out, or use mode twoWay',
-      body,
-    );
-  }
-
-  #checkSender({ handler, parameters }: ScannedMethod, mode: Mode): void {
-    const sender = parameters.findIndex((spec) => spec?.from === 'value' && spec.type === this.scan.options.sender);
-    if (mode !== 'receiveOnly' || sender === -1) return;
-    this.scan.report(
-      'HALYARD_BOOT_SENDER',
-      handler,
-      'on a receiveOnly path nothing is sent',
-      'leave the Sender out, or use mode twoWay',
-      sender,
-    );
-  }
-}
-
-const connectionOptionNames: ReadonlySet<string> = new Set<keyof ConnectionOptions>([
-  'mode',
-  'ping',
-  'maxPayload',
-  'maxQueue',
-  'slowConsumer',
-  'compression',
-  'protocols',
-  'origins',
-  'refuse',
-  'closeTimeout',
-]);
-
-function connectionOptionsOf(options: ConnectionOptions & MessageOptions): ConnectionOptions {
-  return Object.fromEntries(
-    Object.entries(options).filter(([name, value]) => connectionOptionNames.has(name) && value !== undefined),
-  );
 }
 
 /** For endpoints of events, which are to return something even where there is nothing to say. */
@@ -273,9 +173,4 @@ function withoutNull(method: ScannedMethod['method']): ScannedMethod['method'] {
     const result = method.apply(this, args);
     return isThenable(result) ? result.then((value) => value ?? undefined) : (result ?? undefined);
   };
-}
-
-function isOrder(order: Order): boolean {
-  if (order === 'serial' || order === 'latest') return true;
-  return typeof order === 'object' && order !== null && Number.isSafeInteger(order.concurrent) && order.concurrent > 0;
 }

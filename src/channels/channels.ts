@@ -3,7 +3,7 @@ import { HalyardError } from '../errors.js';
 import type { Questions } from '../nodes/questions.js';
 import { isReservedEvent, serialize } from '../protocol/plain.js';
 import { SharedFrame, type Protocol } from '../protocol/protocol.js';
-import { decodePublication, encodePublication, type Publication } from './publication.js';
+import { decodePublication, encodePublication, formOf, type Publication } from './publication.js';
 
 /** Who can be sent publications: all that a channel knows of a connection. */
 export interface Subscriber {
@@ -11,7 +11,8 @@ export interface Subscriber {
   readonly protocol: Protocol;
   /** The channels it is in; the hub makes and keeps the set. */
   joined: Set<string> | undefined;
-  deliver(frame: SharedFrame, channel: string, event: string | undefined): void;
+  /** @param publication what the frame holds, for who reads it on this node */
+  deliver(frame: SharedFrame, publication: Publication): void;
   /** Throws where nothing can be joined any more. */
   requireOpen(): void;
   /** Something that it asked for, and may not be awaiting, has failed. */
@@ -133,6 +134,7 @@ export class Channels {
       event,
       except: typeof except === 'object' ? except.id : except,
       payload,
+      form: formOf(value, event, payload),
     };
     await this.options.broker.publish(subjectOf(channel), encodePublication(publication));
   }
@@ -203,7 +205,7 @@ export class Channels {
       this.options.failed(error);
       return;
     }
-    const { channel, event, except } = publication;
+    const { except } = publication;
     const frames = new Map<Protocol, SharedFrame>();
     for (const subscriber of subscribers) {
       if (subscriber.id === except) continue;
@@ -212,7 +214,7 @@ export class Channels {
         frame = new SharedFrame(subscriber.protocol.encodePublication(publication));
         frames.set(subscriber.protocol, frame);
       }
-      subscriber.deliver(frame, channel, event);
+      subscriber.deliver(frame, publication);
     }
   }
 

@@ -1,4 +1,5 @@
 import type { Channels } from '../channels/channels.js';
+import type { Publication } from '../channels/publication.js';
 import { HalyardError } from '../errors.js';
 import type { Request } from '../pipeline/request.js';
 import type { Presence, TrackOptions } from '../presence/presence.js';
@@ -6,6 +7,7 @@ import type { Meta } from '../presence/meta.js';
 import type { Protocol, SharedFrame } from '../protocol/protocol.js';
 import { CleanUp } from './clean-up.js';
 import { nextTurn, type Outbound } from './outbound.js';
+import type { PublicationTarget, Reader } from './reader.js';
 
 /** What handlers keep with a connection, or with one HTTP request: `connection.data`, `context.data`, `@Data('user')`. */
 export type ConnectionData = Record<string, unknown>;
@@ -34,6 +36,10 @@ export class Connection {
   state: 'connecting' | 'open' | 'closing' | 'closed' = 'connecting';
   /** @internal */
   outbound!: Outbound;
+  /** @internal Where its channels' publications go: the outbound, or the reader. */
+  publications!: PublicationTarget;
+  /** @internal Takes what comes for it, where an endpoint runs as long as it does. */
+  reader: Reader | undefined = undefined;
   /** @internal `undefined` before it is open. */
   host: ConnectionHost | undefined = undefined;
   #cleanUp: CleanUp | undefined = undefined;
@@ -154,8 +160,13 @@ export class Connection {
   }
 
   /** @internal A publication of the hub. */
-  deliver(frame: SharedFrame, channel: string, event: string | undefined): void {
-    if (this.state === 'open') this.outbound.publish(frame, channel, event);
+  deliver(frame: SharedFrame, publication: Publication): void {
+    if (this.state === 'open') this.publications.publish(frame, publication);
+  }
+
+  /** @internal What is sent to all clients, whatever they have joined. */
+  deliverBroadcast(frame: SharedFrame): void {
+    if (this.state === 'open') this.outbound.publish(frame, everybody);
   }
 
   /** @internal A state of presence. */
@@ -191,4 +202,6 @@ export class Connection {
   }
 }
 
+/** The channel that a `dropped` notice names for what was broadcast. */
+const everybody = { channel: '*', event: undefined };
 const noChannels: ReadonlySet<string> = new Set();

@@ -19,9 +19,6 @@ export interface ClusterOptions {
   cluster: true;
 }
 
-/** The channel that a `dropped` notice names for what was broadcast. */
-const everybody = '*';
-
 /**
  * The open connections. `get`, `ids()` and `count()` are of this process and answer at once; all else is about those of all
  * nodes and returns a promise.
@@ -152,7 +149,7 @@ export class Connections {
     for (const connection of this.#matching(target)) {
       if (close) connection.close(close.code, close.reason);
       if (data === undefined) continue;
-      if ('except' in target) connection.deliver(sharedFrame(frames, connection.protocol, data), everybody, undefined);
+      if ('except' in target) connection.deliverBroadcast(sharedFrame(frames, connection.protocol, data));
       else void connection.send(data);
     }
   }

@@ -1,13 +1,14 @@
 /** The messages of one connection between the socket and the endpoints: decoded, limited, put in order, run. */
 import { HalyardError } from '../errors.js';
 import type { DropReason } from '../pipeline/components.js';
-import { MessageContext } from '../pipeline/context.js';
+import { MessageContext, type ConnectContext } from '../pipeline/context.js';
 import { diagnostics } from '../pipeline/diagnostics.js';
 import { fail, failUncaught } from '../pipeline/outcome.js';
 import { run } from '../pipeline/run.js';
 import type { Connection } from './connection.js';
 import type { Endpoint, LaneSpec, PathHandle } from './path.js';
 import type { RateLimiter, TokenBucket } from './rate-limiter.js';
+import type { Reader } from './reader.js';
 import type { Services } from './services.js';
 
 /** After this many refusals in a row the client is taken to be hostile. */
@@ -45,13 +46,22 @@ export class Inbound {
   #started = false;
   #refusals = 0;
   #whenIdle: (() => void) | undefined = undefined;
+  /** An endpoint that runs as long as the connection. */
+  #lifelong: ConnectContext | undefined = undefined;
 
   constructor(
     private readonly connection: Connection,
     private readonly path: PathHandle,
     private readonly services: Services,
     private readonly host: InboundHost,
+    /** Where the messages end up, for such an endpoint. */
+    private readonly reader: Reader | undefined,
   ) {}
+
+  /** How many messages wait to be handled. */
+  get waiting(): number {
+    return this.#waiting;
+  }
 
   /** A whole message from the socket. */
   receive(raw: Buffer, isBinary: boolean): void {
@@ -91,6 +101,15 @@ export class Inbound {
     this.#settle();
   }
 
+  /** An endpoint runs, for as long as the connection: it is waited for and aborted like what handles a message. */
+  follow(c: ConnectContext, pending: Promise<void>): void {
+    this.#lifelong = c;
+    void pending.then(() => {
+      this.#lifelong = undefined;
+      this.#settle();
+    });
+  }
+
   /** Calls back when nothing waits and nothing runs; at once where that is so. */
   whenIdle(callback: () => void): void {
     this.#whenIdle = callback;
@@ -99,7 +118,7 @@ export class Inbound {
 
   /** The client is gone: signals abort, what waits is dropped. @returns how many waited */
   abandon(reason: Error): number {
-    const dropped = this.#waiting;
+    const dropped = this.#waiting + (this.reader?.discard() ?? 0);
     for (const lane of this.#lanes) lane?.queue.splice(0);
     this.#waiting = 0;
     this.abort(reason);
@@ -110,12 +129,15 @@ export class Inbound {
   /** Aborts the signals of what runs. */
   abort(reason: Error): void {
     for (const c of this.#running.keys()) c.abort(reason);
+    this.#lifelong?.abort(reason);
   }
 
   /** What still runs is not waited for any more. */
   forget(): void {
     for (const timer of this.#running.values()) clearTimeout(timer);
     this.#running.clear();
+    this.#lifelong = undefined;
+    this.reader?.forget();
   }
 
   /** Ends open streams, which would never end by themselves. */
@@ -203,6 +225,8 @@ export class Inbound {
 
   #settle(): void {
     if (this.#whenIdle === undefined || this.#waiting > 0 || this.#active > 0) return;
+    // All that has come is there to be read: who does so is told that nothing follows.
+    if (this.#lifelong !== undefined) return this.reader!.end();
     const callback = this.#whenIdle;
     this.#whenIdle = undefined;
     callback();

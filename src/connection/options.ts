@@ -69,6 +69,26 @@ export interface MessageOptions {
   events?: boolean;
 }
 
+const connectionOptionNames: ReadonlySet<string> = new Set<keyof ConnectionOptions>([
+  'mode',
+  'ping',
+  'maxPayload',
+  'maxQueue',
+  'slowConsumer',
+  'compression',
+  'protocols',
+  'origins',
+  'refuse',
+  'closeTimeout',
+]);
+
+/** Those of an endpoint's options that are its connection's. */
+export function connectionOptionsOf(options: ConnectionOptions & MessageOptions): ConnectionOptions {
+  return Object.fromEntries(
+    Object.entries(options).filter(([name, value]) => connectionOptionNames.has(name) && value !== undefined),
+  );
+}
+
 const durationUnits: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 };
 const sizeUnits: Readonly<Record<string, number>> = { b: 1, kb: 1024, mb: 1024 ** 2, gb: 1024 ** 3 };
 /** What a timer of Node can hold. */

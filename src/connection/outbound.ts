@@ -1,6 +1,8 @@
+import type { Publication } from '../channels/publication.js';
 import { HalyardError } from '../errors.js';
 import type { FrameData, Protocol, SharedFrame } from '../protocol/protocol.js';
 import type { SlowConsumer } from './options.js';
+import type { PublicationTarget } from './reader.js';
 import type { Transport } from './transport.js';
 
 /** Above this many bytes in the transport, frames wait here, where publications can still be dropped. */
@@ -33,7 +35,7 @@ export interface OutboundListener {
  * The way out of one connection. As long as the reader keeps up, a frame goes straight to the transport; a queue exists
  * only while it does not.
  */
-export class Outbound {
+export class Outbound implements PublicationTarget {
   #queue: Waiting[] = [];
   #queuedBytes = 0;
   /** Of the changes of presence that wait, by channel. */
@@ -73,7 +75,7 @@ export class Outbound {
   }
 
   /** Sends a publication, by the slow-consumer policy. */
-  publish(frame: SharedFrame, channel: string, event: string | undefined): void {
+  publish(frame: SharedFrame, { channel, event }: Pick<Publication, 'channel' | 'event'>): void {
     if (this.#closed) return;
     if (this.#queue.length === 0 && this.#dropped === undefined && this.transport.bufferedBytes < congestedBytes) {
       if (!this.transport.sendShared(frame)) this.listener.lost();

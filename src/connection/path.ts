@@ -5,6 +5,7 @@ import type { Route } from '../pipeline/route.js';
 import type { OpenScope } from '../pipeline/scope.js';
 import type { ResolvedConnectionOptions } from './options.js';
 import type { RateLimiter } from './rate-limiter.js';
+import type { OpenReader } from './reader.js';
 
 /** A message endpoint, compiled. */
 export interface Endpoint {
@@ -17,6 +18,13 @@ export interface Endpoint {
   readonly rateLimiter: RateLimiter | undefined;
   /** How many it has been given. */
   messages: number;
+}
+
+/** An endpoint that runs as long as the connection does, and reads what comes for it. */
+export interface LifelongEndpoint {
+  readonly plan: Plan<ConnectContext>;
+  readonly timeoutMs: number | false;
+  readonly openReader: OpenReader;
 }
 
 /** How the messages of a lane follow each other. */
@@ -44,6 +52,8 @@ export interface WebSocketPath {
   /** `@OnConnect`, then the endpoints with `triggerOnConnect`, or the one of a `sendOnly` path. */
   readonly connect: readonly Plan<ConnectContext>[];
   readonly connectTimeoutMs: number | false;
+  /** Starts when the connect stage is over. */
+  readonly lifelong: LifelongEndpoint | undefined;
   readonly disconnect: readonly Plan<DisconnectContext>[];
   readonly error: readonly Plan<DisconnectContext>[];
   readonly observers: Observers;

@@ -2,18 +2,18 @@
 import { closeCodeOf, HalyardError, payloadOf } from '../errors.js';
 import type { DropReason, Stage } from '../pipeline/components.js';
 import { CloseInfo } from '../pipeline/close-info.js';
-import { ConnectContext, DisconnectContext, type Context } from '../pipeline/context.js';
+import { DisconnectContext, type Context } from '../pipeline/context.js';
 import { diagnostics } from '../pipeline/diagnostics.js';
-import { fail, failUncaught } from '../pipeline/outcome.js';
-import type { Plan } from '../pipeline/plan.js';
 import { run } from '../pipeline/run.js';
 import { checkCloseCode, cutReason } from './close-code.js';
+import { ConnectStage } from './connect-stage.js';
 import type { Connection, ConnectionHost } from './connection.js';
 import { Heartbeat } from './heartbeat.js';
 import { Inbound, type InboundHost } from './inbound.js';
 import { count } from './metrics.js';
 import { Outbound, type OutboundListener } from './outbound.js';
-import type { PathHandle } from './path.js';
+import type { LifelongEndpoint, PathHandle } from './path.js';
+import type { ReaderHost } from './reader.js';
 import type { Services } from './services.js';
 import type { Transport, TransportListener } from './transport.js';
 import { within } from './within.js';
@@ -21,7 +21,7 @@ import { within } from './within.js';
 /** How long a client that is not worth waiting for gets to take its close frame. */
 const graceMs = 1000;
 
-export class Session implements TransportListener, ConnectionHost, InboundHost, OutboundListener {
+export class Session implements TransportListener, ConnectionHost, InboundHost, OutboundListener, ReaderHost {
   /** Resolves when the connection is gone and everything behind it has run. */
   readonly ended: Promise<void>;
   /** Takes the messages; the transport gives them to it directly. */
@@ -30,9 +30,7 @@ export class Session implements TransportListener, ConnectionHost, InboundHost, 
   #heartbeat: Heartbeat | undefined = undefined;
   #pauseTimer: NodeJS.Timeout | undefined = undefined;
   #closeTimer: NodeJS.Timeout | undefined = undefined;
-  #connectTimer: NodeJS.Timeout | undefined = undefined;
-  /** The connect stage that runs now. */
-  #connect: ConnectContext | undefined = undefined;
+  readonly #stage: ConnectStage;
   #connecting = true;
   /** What we sent, or are about to send, where we close. */
   #closing: CloseInfo | undefined = undefined;
@@ -53,11 +51,15 @@ export class Session implements TransportListener, ConnectionHost, InboundHost, 
     /** Disposes the connection's scope, where it has one. */
     private readonly disposeScope: (() => Promise<void>) | undefined,
   ) {
-    const { slowConsumer } = path.current.options;
+    const { options, lifelong } = path.current;
     this.ended = new Promise((resolve) => (this.#resolveEnded = resolve));
-    this.inbound = new Inbound(connection, path, services, this);
-    this.#outbound = new Outbound(transport, connection.protocol, slowConsumer, services.outboundBytes, this);
+    const reader = lifelong?.openReader(connection.id, this, options, services.outboundBytes);
+    this.inbound = new Inbound(connection, path, services, this, reader);
+    this.#outbound = new Outbound(transport, connection.protocol, options.slowConsumer, services.outboundBytes, this);
+    this.#stage = new ConnectStage(connection, path, services.logger);
     connection.outbound = this.#outbound;
+    connection.publications = reader ?? this.#outbound;
+    connection.reader = reader;
     connection.host = this;
   }
 
@@ -68,7 +70,7 @@ export class Session implements TransportListener, ConnectionHost, InboundHost, 
     this.services.connections.add(this.connection);
     if (diagnostics.open.hasSubscribers) diagnostics.open.publish({ connection: this.connection });
     if (pingMs !== false) this.#heartbeat = new Heartbeat(this.transport, pingMs, () => this.#losePeer());
-    const pending = this.#runConnect(0);
+    const pending = this.#stage.run();
     if (pending === undefined) this.#opened();
     else void pending.then(() => this.#opened());
   }
@@ -83,13 +85,13 @@ export class Session implements TransportListener, ConnectionHost, InboundHost, 
     this.#outbound.drained();
   }
 
-  broke(error: HalyardError): void {
+  broke(error: Error, closeCode: number | undefined): void {
     this.failed(error, 'socket');
     this.runErrorHooks(error);
-    if (this.connection.state === 'closed') return;
+    if (closeCode === undefined || this.connection.state === 'closed') return;
     // The transport has sent this code; a peer that broke the framing is not waited for.
     this.connection.state = 'closing';
-    if (!this.#closeFrameSent) this.#closing = new CloseInfo(error.closeCode, '', false);
+    if (!this.#closeFrameSent) this.#closing = new CloseInfo(closeCode, '', false);
     this.#closeFrameSent = true;
     clearTimeout(this.#closeTimer);
     this.#closeTimer = setTimeout(() => this.transport.terminate(), graceMs);
@@ -113,7 +115,7 @@ export class Session implements TransportListener, ConnectionHost, InboundHost, 
     // A client that said goodbye: what it sent before is still handled, though nobody reads the replies.
     if (wasClean && ours === undefined) this.inbound.endStreams(gone);
     else this.#abandon(gone);
-    this.#connect?.abort(gone);
+    this.#stage.abort(gone);
     if (this.#terminated) return this.#giveUp();
     this.#closeTimer = setTimeout(() => this.#giveUp(), this.path.current.options.closeTimeoutMs);
     this.inbound.whenIdle(() => this.#finish());
@@ -134,7 +136,7 @@ export class Session implements TransportListener, ConnectionHost, InboundHost, 
       this.transport.terminate();
     }, this.path.current.options.closeTimeoutMs);
     this.inbound.endStreams(closing);
-    if (this.#connect?.streaming) this.#connect.abort(closing);
+    this.#stage.endStream(closing);
     if (!this.#connecting) this.inbound.whenIdle(() => this.#sendClose());
   }
 
@@ -206,47 +208,27 @@ export class Session implements TransportListener, ConnectionHost, InboundHost, 
 
   // --- stages --------------------------------------------------------------------------------------------------------
 
-  /** Runs the connect plans from `index` on, one after the other, as long as the connection stays open. */
-  #runConnect(index: number): Promise<void> | undefined {
-    const { connect, route } = this.path.current;
-    for (let at = index; at < connect.length; at++) {
-      if (this.connection.state !== 'open') return undefined;
-      const c = new ConnectContext(this.connection, route, this.services.logger);
-      this.#connect = c;
-      const pending = run(connect[at]!, c);
-      if (pending !== undefined) return this.#awaitConnect(connect[at]!, c, pending, at + 1);
-    }
-    return undefined;
-  }
-
-  async #awaitConnect(
-    plan: Plan<ConnectContext>,
-    c: ConnectContext,
-    pending: Promise<void>,
-    next: number,
-  ): Promise<void> {
-    const { connectTimeoutMs } = this.path.current;
-    const armed = (timer: NodeJS.Timeout): unknown => (this.#connectTimer = timer);
-    const late = (): void | Promise<void> => {
-      const error = new HalyardError('TIMEOUT');
-      const answer = (): void | Promise<void> => failUncaught(plan, c, error);
-      // A catcher that hangs as well has had its time.
-      if (c.settled) return answer();
-      const caught = fail(plan, c, error, 'connect', 'timeout');
-      c.abort(error);
-      return caught && within(connectTimeoutMs, caught, answer, armed);
-    };
-    await within(connectTimeoutMs, pending, late, armed);
-    await this.#runConnect(next);
-  }
-
   #opened(): void {
+    const { options, lifelong } = this.path.current;
     this.#connecting = false;
-    this.#connect = undefined;
+    // It also gets what a client sent that has gone already.
+    if (lifelong && (this.connection.state === 'open' || this.inbound.waiting > 0)) this.#runLifelong(lifelong);
     this.inbound.start();
     if (this.#closed !== undefined) this.inbound.whenIdle(() => this.#finish());
     else if (this.connection.state === 'closing') this.inbound.whenIdle(() => this.#sendClose());
-    else if (this.path.current.options.mode === 'sendOnly') this.close(1000, '');
+    else if (options.mode === 'sendOnly') this.close(1000, '');
+  }
+
+  /** Runs the endpoint that lives as long as the connection, which ends with it. */
+  #runLifelong(lifelong: LifelongEndpoint): void {
+    const { c, over } = this.#stage.runLifelong(lifelong);
+    const ended = over.then(() => {
+      const unread = this.connection.reader!.discard();
+      if (unread > 0) this.dropped('closing', unread);
+      this.connection.reader!.forget();
+      this.close(1000, '');
+    });
+    this.inbound.follow(c, ended);
   }
 
   #resumeSocket(): void {
@@ -266,7 +248,7 @@ export class Session implements TransportListener, ConnectionHost, InboundHost, 
   /** The end has waited long enough for what still runs. */
   #giveUp(): void {
     this.#abandon(new HalyardError('CONNECTION_CLOSED'));
-    clearTimeout(this.#connectTimer);
+    this.#stage.forget();
     this.inbound.forget();
     this.#connecting = false;
     this.#finish();
@@ -287,7 +269,7 @@ export class Session implements TransportListener, ConnectionHost, InboundHost, 
   #finish(): void {
     if (this.#finishing || this.#closed === undefined) return;
     // `@OnDisconnect` never overtakes `@OnConnect`, unless that hangs.
-    if (this.#connecting && this.#connect !== undefined && !this.#connect.settled) return;
+    if (this.#connecting && this.#stage.isPending) return;
     this.#finishing = true;
     clearTimeout(this.#closeTimer);
     void this.#end(this.#closed);

@@ -38,7 +38,7 @@ export type DropReason =
   | 'send-only'
   /** Returned by an endpoint of a `receiveOnly` path. */
   | 'receive-only'
-  /** Received after `close()` was called. */
+  /** Received after `close()` was called, or not read by the endpoint of an inbox when it returned. */
   | 'closing'
   /** Waiting or unsent when the client went away. */
   | 'gone'

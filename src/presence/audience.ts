@@ -1,6 +1,7 @@
 import { SharedFrame, type FrameData, type Protocol } from '../protocol/protocol.js';
+import type { Entry } from './entry.js';
 import type { Changes, Listed, Roster } from './roster.js';
-import type { Watcher } from './watcher.js';
+import type { DeviceChange, PresenceReader, Watcher } from './watcher.js';
 
 /**
  * `new` has been sent nothing yet; `live` gets the changes; `behind` reads too slowly for them; `again` has caught up,
@@ -23,6 +24,8 @@ export interface AudienceOptions {
 /** The watchers of one channel, and what each of them has been sent. */
 export class Audience {
   readonly #watchers = new Map<Watcher, Standing>();
+  /** Those who came during this tick, with what it had changed by then: it is no news to them. */
+  readonly #readers = new Map<PresenceReader, ReadonlyMap<string, Entry | undefined> | undefined>();
   /** The frames of the present version, one per protocol. */
   #states = new Map<Protocol, SharedFrame>();
   #corrections = new Map<Protocol, SharedFrame>();
@@ -39,16 +42,18 @@ export class Audience {
   ) {}
 
   get size(): number {
-    return this.#watchers.size;
+    return this.#watchers.size + this.#readers.size;
   }
 
-  /** Its state follows with the next flush. */
+  /** Its state follows with the next flush; a reader gets what changes from now on. */
   add(watcher: Watcher): void {
-    if (!this.#watchers.has(watcher)) this.#watchers.set(watcher, 'new');
+    if (watcher.reader) this.#readers.set(watcher.reader, this.roster.pending());
+    else if (!this.#watchers.has(watcher)) this.#watchers.set(watcher, 'new');
   }
 
   delete(watcher: Watcher): void {
-    this.#watchers.delete(watcher);
+    if (watcher.reader) this.#readers.delete(watcher.reader);
+    else this.#watchers.delete(watcher);
   }
 
   /** Sends the changes of a tick to those who have a state, and a state to those who are waiting for one. */
@@ -67,10 +72,38 @@ export class Audience {
     }
   }
 
+  /** Gives the changes of a tick to those who read them, whether or not all that others have is known by now. */
+  read(changes: Changes | undefined): void {
+    if (this.#readers.size === 0 || this.#counting) return;
+    const all = changes ? this.#devices(changes.before) : [];
+    for (const [reader, known] of this.#readers) {
+      let news = all;
+      if (known) {
+        this.#readers.set(reader, undefined);
+        news = [...this.#devices(known), ...all.filter(({ entry }) => !known.has(entry.ref))];
+      }
+      if (news.length > 0) reader.readChanges(this.channel, news);
+    }
+  }
+
   /** Nothing is sent any more. */
   close(): void {
     clearTimeout(this.#countTimer);
     this.#watchers.clear();
+    this.#readers.clear();
+  }
+
+  /** What has become of each device. That another connection has taken its place is no change. */
+  #devices(before: ReadonlyMap<string, Entry | undefined>): DeviceChange[] {
+    const left: DeviceChange[] = [];
+    const came: DeviceChange[] = [];
+    for (const [ref, former] of before) {
+      const entry = this.roster.get(ref);
+      if (former?.json === entry?.json) continue;
+      if (entry) came.push({ type: former ? 'update' : 'join', entry });
+      else left.push({ type: 'leave', entry: former! });
+    }
+    return [...left, ...came];
   }
 
   /** From lists to counts, or back. */
@@ -79,6 +112,11 @@ export class Audience {
     clearTimeout(this.#countTimer);
     this.#countTimer = undefined;
     if (counting) return this.#tellCount();
+    // Those who read have missed changes: a last count says so.
+    for (const reader of this.#readers.keys()) {
+      this.#readers.set(reader, undefined);
+      reader.readCount(this.channel, this.roster.size);
+    }
     for (const [watcher, standing] of this.#watchers) if (standing === 'live') this.#watchers.set(watcher, 'again');
   }
 
@@ -86,6 +124,7 @@ export class Audience {
     if (this.#countTimer !== undefined) return;
     this.#toldCount = this.roster.size;
     this.#send((protocol) => protocol.encodePresenceCount(this.channel, this.#toldCount));
+    for (const reader of this.#readers.keys()) reader.readCount(this.channel, this.#toldCount);
     this.#countTimer = setTimeout(() => {
       this.#countTimer = undefined;
       if (this.roster.size !== this.#toldCount) this.#tellCount();

@@ -91,6 +91,7 @@ export class PresenceChannels {
     for (const channel of touched) {
       const changes = channel.roster.take();
       if (changes) this.start().changed(channel.name, changes);
+      channel.audience.read(changes);
       if (!channel.ready) continue;
       channel.flush(changes, (error) => this.options.failed(error));
       if (!channel.idle || this.#byName.get(channel.name) !== channel) continue;

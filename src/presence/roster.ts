@@ -15,6 +15,8 @@ export interface Changes {
   /** Entries that are new or updated. */
   readonly put: readonly Entry[];
   readonly removed: readonly Entry[];
+  /** What stood under a ref when the tick began. */
+  readonly before: ReadonlyMap<string, Entry | undefined>;
 }
 
 const nothing: readonly Entry[] = [];
@@ -73,6 +75,12 @@ export class Roster {
     this.#delete(entry);
   }
 
+  /** What stands now under the refs that the tick has changed so far; `undefined`: it has changed none. */
+  pending(): ReadonlyMap<string, Entry | undefined> | undefined {
+    if (this.#before.size === 0) return undefined;
+    return new Map([...this.#before.keys()].map((ref) => [ref, this.#entries.get(ref)]));
+  }
+
   /** The changes since the last call; a join and its leave have cancelled each other. */
   take(): Changes | undefined {
     if (this.#before.size === 0) return undefined;
@@ -113,7 +121,7 @@ export class Roster {
       if (listed.length === 0) departed.push([key, leaves.get(key) ?? nothing]);
       else if (listed.length === gain) arrived.push([key, listed]);
     }
-    return { leaves, joins, arrived, departed, put, removed };
+    return { leaves, joins, arrived, departed, put, removed, before };
   }
 
   #delete(entry: Entry): void {

@@ -2,7 +2,6 @@ import { HalyardError, type ErrorPayload } from '../errors.js';
 import type { EncodablePublication, FrameData, InboundMessage, PresenceList, Protocol, Ref } from './protocol.js';
 
 const maxRefLength = 64;
-const openingBrace = 0x7b;
 
 /** The event names that the protocol itself uses. */
 export function isReservedEvent(event: string): boolean {
@@ -15,7 +14,7 @@ export const plain: Protocol = {
 
   decode(message: InboundMessage) {
     // An envelope is a JSON object in text. What only looks like one is the business of the endpoint without event.
-    if (message.isBinary || (message.raw[0] !== openingBrace && !startsLikeObject(message.raw))) return;
+    if (message.isBinary || !startsLikeObject(message.raw)) return;
     const text = message.text();
     let value: unknown;
     try {
@@ -141,7 +140,7 @@ function isRef(ref: unknown): ref is Ref {
 function startsLikeObject(raw: Uint8Array): boolean {
   let at = 0;
   while (at < raw.length && raw[at]! <= 0x20) at++;
-  return raw[at] === openingBrace;
+  return raw[at] === 0x7b;
 }
 
 /** Keys through which a value could reach an object's prototype. */

@@ -25,10 +25,7 @@ export class Proxy {
   readonly #pairs = new Set<Pair>();
   #isFrozen = false;
 
-  constructor(
-    /** Where new connections go. */
-    public targetPort: number,
-  ) {
+  constructor(private readonly targetPort: number) {
     this.#server = createServer({ pauseOnConnect: true }, (client) => this.#accept(client));
   }
 
