@@ -5,7 +5,7 @@ import type { Token } from '../di/provider.js';
 import type { BootProblem } from '../errors.js';
 
 import { returnType, type Class } from '../metadata/metadata.js';
-import { hasRules, isDto } from '../pipeline/body.js';
+import { hasRules, isDto } from '../pipeline/dto/dto-class.js';
 
 import { nameOfComponent, type Components } from './components.js';
 

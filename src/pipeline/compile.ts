@@ -157,22 +157,20 @@ function compileArguments(invocation: Invocation, slots: SlotTable, resolver: Re
       }
       case 'custom': {
         const transform = compilePipes([...invocation.pipes, ...resolvePipes(spec.pipes, resolver)], spec.info);
-        steps.push(evaluateStep(index, (c) => chain(spec.get(c), (value) => transform(value, c))));
+        steps.push(evaluateStep(index, 'context', (c: Context) => chain(spec.get(c), (value) => transform(value, c))));
         return evaluated(index);
       }
       case 'body': {
         if (invocation.withoutBody) return () => null;
         const pipes = [...invocation.pipes, ...resolvePipes(spec.pipes, resolver)];
         const transform = compilePipes(pipes, spec.info);
-        const { read } = spec;
-        steps.push(
-          evaluateStep(
-            index,
-            pipes.length === 0
-              ? (read as unknown as (c: Context) => unknown)
-              : (c) => chain(read(c as unknown as BodySource), (value) => transform(value, c)),
-          ),
-        );
+        const { reader } = spec;
+        if (pipes.length === 0) steps.push(evaluateStep(index, reader.of, reader.read));
+        else {
+          const read = reader.of === 'json' ? (c: BodySource) => reader.read(c.json()) : reader.read;
+          const evaluate = (c: Context & BodySource): unknown => chain(read(c), (value) => transform(value, c));
+          steps.push(evaluateStep(index, 'context', evaluate));
+        }
         return evaluated(index);
       }
     }

@@ -1,10 +1,13 @@
 import type { Logger } from 'pino';
 import type { Connection, ConnectionData } from '../connection/connection.js';
+import { HalyardError } from '../errors.js';
+import { parseJson } from '../protocol/plain.js';
 import type { InboundMessage, Ref } from '../protocol/protocol.js';
 import type { CloseInfo } from './close-info.js';
 import type { Reply } from './reply.js';
 import type { Request } from './request.js';
 import type { Route } from './route.js';
+import { textOf } from './utf8.js';
 
 const emptyBody = Buffer.alloc(0);
 
@@ -115,6 +118,13 @@ export class HttpContext extends BaseContext {
   text(): string {
     return this.raw.toString();
   }
+
+  /** The body, parsed. Throws `HALYARD_CONTENT_TYPE` and `HALYARD_BODY_INVALID`. */
+  json(): unknown {
+    if (this.enveloped) return this.payload;
+    if (!this.isJson) throw new HalyardError('CONTENT_TYPE');
+    return parseJson(textOf(this.raw));
+  }
 }
 
 /** The upgrade request of a WebSocket, before the 101. */
@@ -168,8 +178,6 @@ export class ConnectContext extends BaseContext {
 /** One message. */
 export class MessageContext extends BaseContext implements InboundMessage {
   readonly kind = 'message';
-  /** A message has no content type: it is JSON where its endpoint reads JSON. */
-  readonly isJson = true;
   /** An envelope `{"event","payload","ref"}` was decoded: the body is `payload`. */
   enveloped = false;
   event: string | undefined = undefined;
@@ -196,6 +204,12 @@ export class MessageContext extends BaseContext implements InboundMessage {
   /** The message as text; bytes of a binary message are read as UTF-8. */
   text(): string {
     return this.raw.toString();
+  }
+
+  /** The body, parsed: a message has no content type. Throws `HALYARD_BODY_INVALID`. */
+  json(): unknown {
+    if (this.enveloped) return this.payload;
+    return parseJson(this.isBinary ? textOf(this.raw) : this.raw.toString());
   }
 
   get id(): string {

@@ -26,7 +26,7 @@ export interface Builtin {
 export type ParameterSpec =
   | {
       readonly from: 'body';
-      readonly read: BodyReader;
+      readonly reader: BodyReader;
       readonly pipes: readonly unknown[];
       readonly info: ParameterInfo;
     }
@@ -134,8 +134,8 @@ function describeBody(query: ParameterQuery, record: ParameterRecord, emitted: u
     );
     return undefined;
   }
-  const read = compileBody(type, path, record.optional || hasDefault(record));
-  if (read) return { from: 'body', read, pipes: record.pipes, info };
+  const reader = compileBody(type, path, record.optional || hasDefault(record));
+  if (reader) return { from: 'body', reader, pipes: record.pipes, info };
   query.report(
     'HALYARD_BOOT_BODY_TYPE',
     index,
@@ -208,7 +208,7 @@ function describeByType(
   }
   if (type === Message && query.place === 'message') {
     const info: ParameterInfo = { source: 'body', name: undefined, type, index };
-    return { from: 'body', read: compileBody(Message, undefined, false)!, pipes: [], info };
+    return { from: 'body', reader: compileBody(Message, undefined, false)!, pipes: [], info };
   }
   if (type !== undefined && query.isProvided(type)) return { from: 'provider', token: type };
   query.report('HALYARD_BOOT_BIND', index, ...unbound(query, type, spelled));

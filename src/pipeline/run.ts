@@ -5,7 +5,7 @@
 import { HalyardError, HttpError } from '../errors.js';
 import { Answer, DROP, Refusal, type Guard, type Interceptor, type Middleware } from './components.js';
 import { isThenable } from './maybe-promise.js';
-import type { Context } from './context.js';
+import type { Context, HttpContext, MessageContext } from './context.js';
 import { conclude, fail, failLate, giveUp } from './outcome.js';
 import type { Plan, PostChain, Resolve, Responder, Step } from './plan.js';
 
@@ -202,10 +202,14 @@ export function respondStep(responder: Responder<Context>, post: PostChain): Ste
   };
 }
 
-/** Evaluates an argument that is another for each message, before the endpoint is called. */
-export function evaluateStep(index: number, evaluate: Getter): Step {
+/**
+ * Evaluates an argument that is another for each message, before the endpoint is called.
+ *
+ * @param of what `evaluate` is given: the context, or the JSON of its body
+ */
+export function evaluateStep(index: number, of: 'context' | 'json', evaluate: (given: never) => unknown): Step {
   return (c) => {
-    const value = evaluate(c);
+    const value = evaluate((of === 'json' ? (c as MessageContext | HttpContext).json() : c) as never);
     // `isThenable`, written out: this is the way of every message.
     if (typeof (value as Partial<PromiseLike<unknown>> | null | undefined)?.then === 'function') {
       return (value as PromiseLike<unknown>).then((resolved) => {

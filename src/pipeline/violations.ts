@@ -11,12 +11,20 @@ export interface Violation {
 }
 
 /** A small body can break very many rules: a client is told of the first ones. */
-const maxViolations = 100;
+export const maxViolations = 100;
 
 /** What is wrong with a part of the body, with paths from the body's root. Throws what is no mistake of the client. */
 export function violationsUnder(path: string, error: unknown): Violation[] {
   if (!(error instanceof HalyardError) || !Array.isArray(error.details)) throw error;
   return (error.details as Violation[]).map((v) => ({ ...v, path: v.path === '' ? path : `${path}.${v.path}` }));
+}
+
+/** Puts what was found in a part of an object below the name of that part. */
+export function moveUnder(name: string, found: Violation[], start: number): void {
+  for (let index = start; index < found.length; index++) {
+    const violation = found[index]!;
+    violation.path = violation.path === '' ? name : `${name}.${violation.path}`;
+  }
 }
 
 export function wrongType(wanted: string, value: unknown): HalyardError {

@@ -14,7 +14,11 @@ export const plain: Protocol = {
 
   decode(message: InboundMessage) {
     // An envelope is a JSON object in text. What only looks like one is the business of the endpoint without event.
-    if (message.isBinary || !startsLikeObject(message.raw)) return;
+    if (message.isBinary) return;
+    const { raw } = message;
+    let at = 0;
+    while (at < raw.length && raw[at]! <= 0x20) at++;
+    if (raw[at] !== 0x7b) return;
     const text = message.text();
     let value: unknown;
     try {
@@ -135,12 +139,6 @@ function stringify(value: unknown): string {
 /** A ref as clients may give it. */
 function isRef(ref: unknown): ref is Ref {
   return typeof ref === 'string' ? ref.length <= maxRefLength : Number.isSafeInteger(ref);
-}
-
-function startsLikeObject(raw: Uint8Array): boolean {
-  let at = 0;
-  while (at < raw.length && raw[at]! <= 0x20) at++;
-  return raw[at] === 0x7b;
 }
 
 /** Keys through which a value could reach an object's prototype. */

@@ -1,0 +1,334 @@
+/** DTO classes out of chance, and JSON for them that is right about half of the time. */
+import { Exclude, Expose, Transform, Type } from 'class-transformer';
+import {
+  Allow,
+  IsOptional,
+  registerDecorator,
+  Validate,
+  ValidateBy,
+  ValidateIf,
+  ValidateNested,
+  ValidatePromise,
+  ValidatorConstraint,
+  type ValidationArguments,
+} from 'class-validator';
+import type { Class } from 'halyard';
+import { ruleSamples, type Options, type RuleSample } from './every-rule.js';
+
+export interface RandomDto {
+  readonly type: Class;
+  /** As one would have written it. */
+  readonly text: string;
+  /** A body for it, as JSON holds it. */
+  body(): unknown;
+}
+
+interface Property {
+  /** What a client may call it. */
+  readonly keys: readonly string[];
+  value(depth: number): unknown;
+}
+
+interface Shape extends RandomDto {
+  readonly properties: readonly Property[];
+}
+
+type Shapes = Record<string, unknown>;
+
+@ValidatorConstraint({ name: 'isTame' })
+class IsTame {
+  validate(value: unknown): boolean {
+    return value !== 'wild';
+  }
+}
+
+/** What a property may be given that no rule asked for. */
+const anything: readonly unknown[] = [
+  ...[null, true, false, 0, -0, 1, 1.5, -7, 1e21, 1e-7, 2 ** 53],
+  ...[
+    '',
+    ' ',
+    'a',
+    'abc',
+    ' abc ',
+    'true',
+    '12',
+    '1.25',
+    '2020-01-01T00:00:00.000Z',
+    '$value $property',
+    '$&',
+    'ひらがな',
+    '🐙',
+  ],
+  ...[
+    [],
+    [[]],
+    [null],
+    ['a', 'a'],
+    [1, '2', true],
+    [{}],
+    [{ a: 1 }, 7],
+    {},
+    { a: 1 },
+    { a: { b: [] } },
+    { toString: 1, then: 2 },
+  ],
+];
+
+/** Names that are numbers come first in objects, and some need quoting. */
+const names: readonly string[] = ['a', 'b', 'text', 'name', 'id', '7', '10', 'a-b', 'ü', 'then', 'length', '$x'];
+
+const templates: readonly NonNullable<Options['message']>[] = [
+  '$property of $target is $value, not $constraint1 or $constraint2',
+  '$value$value $& $1',
+  '',
+  ({ property, value, constraints, targetName, object }: ValidationArguments) =>
+    `${property} ${JSON.stringify(value)} ${String(constraints?.length)} ${targetName} ${Object.keys(object).join()} $property`,
+];
+
+export class RandomDtos {
+  readonly #shapes: Shape[] = [];
+  readonly decorators = new Set<string>();
+
+  constructor(private readonly random: () => number) {}
+
+  /** @param wanted a rule that it has */
+  make(wanted: RuleSample): RandomDto {
+    const lines: string[] = [];
+    const properties: Property[] = [];
+    const base = this.#chance(0.25) ? this.#pick(this.#shapes) : undefined;
+    const type = this.#class(base?.type, `Dto${this.#shapes.length}`);
+    const free = [...names];
+    for (let sample: RuleSample | undefined = wanted; sample || this.#chance(0.5); sample = undefined) {
+      if (free.length === 0) break;
+      const [name] = free.splice(this.#below(free.length), 1) as [string];
+      const decorated =
+        sample === undefined && this.#shapes.length > 0 && this.#chance(0.4)
+          ? this.#nested(type, name, properties)
+          : this.#ruled(type, name, sample ?? this.#pick(ruleSamples)!);
+      lines.push(`  ${decorated.text} ${JSON.stringify(name)};`);
+      properties.push(decorated);
+    }
+    this.#shapes.push({
+      type,
+      text: `class ${type.name}${base ? ` extends ${base.type.name}` : ''} {\n${lines.join('\n')}\n}${base ? `\n${base.text}` : ''}`,
+      properties: [...properties, ...(base?.properties ?? [])],
+      body: () => this.#bodyOf(shape, 0),
+    });
+    const shape = this.#shapes.at(-1)!;
+    return shape;
+  }
+
+  /** A class with initialisers, a method and a getter, some of which are in the way of what a client sends. */
+  #class(base: Class | undefined, name: string): Class {
+    const defaults: Shapes = {};
+    if (this.#chance(0.15)) defaults[this.#pick(names)!] = this.#pick([1, 'default', () => 1, undefined]);
+    if (this.#chance(0.1)) defaults['undecorated'] = 1;
+    const Base = (base ?? class {}) as new () => object;
+    const type = {
+      [name]: class extends Base {
+        constructor() {
+          super();
+          Object.assign(this, defaults);
+        }
+        method(): void {}
+        get getter(): number {
+          return 1;
+        }
+        get both(): unknown {
+          return (this as Shapes)['hidden'];
+        }
+        set both(value: unknown) {
+          (this as Shapes)['hidden'] = value;
+        }
+      },
+    }[name]!;
+    if (this.#chance(0.03)) Exclude()(type);
+    return type;
+  }
+
+  /** A property with rules: the one that is given, and others that may agree with it. */
+  #ruled(type: Class, name: string, sample: RuleSample): Property & { text: string } {
+    const samples = [sample];
+    const kind = typeof sample.accepted[0];
+    const alike = ruleSamples.filter(({ accepted }) => typeof accepted[0] === kind);
+    while (this.#chance(0.35)) samples.push(this.#pick(this.#chance(0.7) ? alike : ruleSamples)!);
+    const text: string[] = [];
+    const apply = (decorator: string, decorate: PropertyDecorator, shown = ''): void => {
+      this.decorators.add(decorator);
+      text.push(`@${decorator}(${shown})`);
+      decorate(type.prototype as object, name);
+    };
+    const each = this.#chance(0.15);
+    for (const { decorator, apply: rule } of samples) {
+      const [options, shown] = this.#options(each);
+      apply(decorator, rule(options), shown);
+    }
+    const keys = this.#decorate(apply, name);
+    const isDate = samples.some((one) => one.decorator.endsWith('Date'));
+    if (this.#chance(isDate ? 0.9 : 0.08)) {
+      const made = isDate ? Date : this.#pick([String, Number, Boolean, Date, Object])!;
+      const decorate = Type(() => made);
+      apply('Type', decorate, made.name);
+    }
+    const value = (): unknown => {
+      if (this.#chance(0.25)) return this.#pick(anything);
+      const one = (): unknown => this.#pick(this.#pick(samples)!.accepted);
+      return each ? Array.from({ length: this.#below(4) }, one) : one();
+    };
+    return { text: text.join(' '), keys, value };
+  }
+
+  #options(each: boolean): [options: Options | undefined, shown: string] {
+    const options: Options = {};
+    if (each || this.#chance(0.05)) options.each = true;
+    if (this.#chance(0.2)) options.message = this.#pick(templates)!;
+    if (this.#chance(0.05)) options.groups = ['some'];
+    if (this.#chance(0.05)) options.always = true;
+    if (this.#chance(0.05)) options.context = { code: 1 };
+    if (this.#chance(0.05)) options.validateIf = (object: Shapes, value: unknown) => value !== '' && object['a'] !== 1;
+    return Object.keys(options).length === 0
+      ? [undefined, '']
+      : [options, Object.entries(options).map(String).join(' ')];
+  }
+
+  /** What is beside the rules: conditions, names, transforms. @returns what a client may call the property */
+  #decorate(apply: (decorator: string, decorate: PropertyDecorator, shown?: string) => void, name: string): string[] {
+    if (this.#chance(0.2)) apply('IsOptional', IsOptional());
+    if (this.#chance(0.08))
+      apply(
+        'ValidateIf',
+        ValidateIf((object: Shapes, value) => object['b'] !== 1 && value !== 'a'),
+      );
+    if (this.#chance(0.05)) apply('Allow', Allow());
+    if (this.#chance(0.08)) {
+      apply(
+        'Transform',
+        Transform(({ value }) => (typeof value === 'string' ? value.trim() : (value as unknown))),
+        'trim',
+      );
+    }
+    if (this.#chance(0.04)) {
+      const seen = Transform(({ value, key, obj, type, options }) =>
+        value === undefined
+          ? `${key} ${Object.keys(obj as object).join()} ${type} ${JSON.stringify(options)}`
+          : (value as unknown),
+      );
+      apply('Transform', seen, 'seen');
+    }
+    if (this.#chance(0.02))
+      apply(
+        'Transform',
+        Transform(() => undefined, { toPlainOnly: true }),
+        'toPlainOnly',
+      );
+    if (this.#chance(0.02))
+      apply(
+        'Transform',
+        Transform(() => 1, { groups: ['g'] }),
+        'groups',
+      );
+    if (this.#chance(0.03)) apply('Exclude', Exclude(this.#chance(0.5) ? {} : { toPlainOnly: true }));
+    if (this.#chance(0.01)) apply('Expose', Expose({ groups: ['g'] }), 'groups');
+    if (this.#chance(0.03)) apply('Expose', Expose());
+    if (this.#chance(0.01)) apply('Validate', Validate(IsTame), 'IsTame');
+    if (this.#chance(0.01)) apply('ValidatePromise', ValidatePromise());
+    if (this.#chance(0.01)) {
+      apply(
+        'ValidateBy',
+        ValidateBy({ name: 'isTamer', validator: { validate: async (value) => Promise.resolve(value !== 'a') } }),
+      );
+    }
+    if (this.#chance(0.01)) {
+      const decorate: PropertyDecorator = (target, propertyName) =>
+        registerDecorator({
+          name: 'isString',
+          target: target.constructor,
+          propertyName: propertyName as string,
+          validator: { validate: async (value) => Promise.resolve(value !== 'a'), defaultMessage: () => 'in disguise' },
+        });
+      apply('isString', decorate, 'asynchronous');
+    }
+    if (!this.#chance(0.04)) return [name];
+    apply('Expose', Expose({ name: `${name}Key` }), `${name}Key`);
+    return [name, `${name}Key`];
+  }
+
+  /** A property that holds objects of another shape, or its own. */
+  #nested(type: Class, name: string, properties: readonly Property[]): Property & { text: string } {
+    const shape = this.#chance(0.1) ? { type, properties } : this.#pick(this.#shapes)!;
+    const text: string[] = [];
+    const target = type.prototype as object;
+    const apply = (decorator: string, decorate: PropertyDecorator, shown = ''): void => {
+      this.decorators.add(decorator);
+      text.push(`@${decorator}(${shown})`);
+      decorate(target, name);
+    };
+    // What the compiler would emit for the property.
+    const emitted = this.#pick([undefined, Array, Object, shape.type, Set, Map])!;
+    if (emitted !== undefined && (emitted !== Map || this.#chance(0.3)))
+      Reflect.defineMetadata('design:type', emitted, target, name);
+    if (this.#chance(0.9)) {
+      const [options, shown] = this.#options(this.#chance(0.3));
+      apply('ValidateNested', ValidateNested(options), shown);
+    }
+    const typed = this.#chance(0.9);
+    if (typed && this.#chance(0.03)) {
+      const subTypes = [{ value: shape.type as new () => object, name: 'a' }];
+      apply(
+        'Type',
+        Type(() => shape.type as new () => object, { discriminator: { property: 'kind', subTypes } }),
+        'discriminator',
+      );
+    } else if (typed) {
+      apply(
+        'Type',
+        Type(() => shape.type as new () => object),
+        shape.type.name,
+      );
+    }
+    const sample = this.#pick(ruleSamples.filter(({ decorator }) => /Array|Object|Defined|Empty/.test(decorator)))!;
+    if (this.#chance(0.3)) apply(sample.decorator, sample.apply());
+    const keys = this.#decorate(apply, name);
+    const value = (depth: number): unknown => {
+      if (this.#chance(0.1)) return this.#pick(anything);
+      const one = (): unknown => (this.#chance(0.05) ? this.#pick(anything) : this.#bodyOf(shape, depth + 1));
+      return this.#chance(0.4) ? Array.from({ length: this.#below(3) }, one) : one();
+    };
+    return { text: text.join(' '), keys, value };
+  }
+
+  #bodyOf({ properties }: { readonly properties: readonly Property[] }, depth: number): unknown {
+    const entries: [string, unknown][] = [];
+    for (const { keys, value } of properties) {
+      if (this.#chance(depth > 2 ? 0.6 : 0.1)) continue;
+      entries.push([this.#pick(keys)!, value(depth)]);
+    }
+    const others = [
+      'unknown',
+      'method',
+      'getter',
+      'both',
+      'hidden',
+      'toString',
+      'hasOwnProperty',
+      'undecorated',
+      'kind',
+    ];
+    while (this.#chance(0.2)) entries.push([this.#pick(others)!, this.#pick(anything)]);
+    entries.sort(() => this.random() - 0.5);
+    return Object.fromEntries(entries);
+  }
+
+  #chance(of: number): boolean {
+    return this.random() < of;
+  }
+
+  #below(limit: number): number {
+    return Math.floor(this.random() * limit);
+  }
+
+  #pick<T>(list: readonly T[]): T | undefined {
+    return list[this.#below(list.length)];
+  }
+}
