@@ -44,14 +44,14 @@ describe('the command halyard', () => {
     expect(code).toBe(0);
     const guarded = 'observer RequestLog → guard SignedIn';
     expect(stdout.split('\n')).toEqual([
-      'METHOD   PATH                      EVENT  HANDLER                 RUNS',
-      `connect  /api/rooms/:room                 RoomController.enter    ${guarded} | endpoint RoomController.enter`,
-      `WS       /api/rooms/:room          say    RoomController.say      ${guarded} | ` +
+      'METHOD   PATH                      EVENT  HANDLER                 VALIDATION  RUNS',
+      `connect  /api/rooms/:room                 RoomController.enter                ${guarded} | endpoint RoomController.enter`,
+      `WS       /api/rooms/:room          say    RoomController.say                  ${guarded} | ` +
         'interceptor Counting.pre → endpoint RoomController.say → interceptor Counting.post',
-      `WS       /api/rooms/:room                 RoomController.other    ${guarded} | ` +
+      `WS       /api/rooms/:room                 RoomController.other    compiled    ${guarded} | ` +
         'guard SignedIn → endpoint RoomController.other',
-      `GET      /api/rooms/:room/history         RoomController.history  ${guarded} | endpoint RoomController.history`,
-      `SSE      /api/rooms/:room/events          RoomController.events   ${guarded} | endpoint RoomController.events`,
+      `GET      /api/rooms/:room/history         RoomController.history              ${guarded} | endpoint RoomController.history`,
+      `SSE      /api/rooms/:room/events          RoomController.events               ${guarded} | endpoint RoomController.events`,
       '',
     ]);
   });

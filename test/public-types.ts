@@ -724,6 +724,7 @@ export type TheApp = [
         readonly order?: halyard.Order;
         readonly admission: readonly string[];
         readonly handling: readonly string[];
+        readonly validation?: string;
       }
     >
   >,

@@ -2,6 +2,10 @@ import { nameOfComponent, type Components } from './components.js';
 import type { ScannedHttp } from './scan-http.js';
 import type { ScannedPath } from './scan-websocket.js';
 import type { TimedPath } from './options.js';
+import { dtoOf } from '../pipeline/body.js';
+import { hasRules } from '../pipeline/dto/dto-class.js';
+import { compileDto } from '../pipeline/dto/dto.js';
+import type { ParameterSpec } from '../pipeline/parameters.js';
 import type { Mode } from '../pipeline/route.js';
 import type { Order } from '../connection/options.js';
 import { roles } from '../pipeline/components.js';
@@ -20,6 +24,11 @@ export interface RouteDescription {
   readonly admission: readonly string[];
   /** For each message, connect or request, the endpoint itself among them. */
   readonly handling: readonly string[];
+  /**
+   * How what it binds to a class is checked: `compiled`, or `class-validator (Account.name: the custom validator isFree)`
+   * where it goes through the libraries. None: it binds nothing to a class with rules.
+   */
+  readonly validation?: string;
 }
 
 type Listed = 'observer' | 'middleware' | 'guard' | 'each' | 'interceptor' | 'pipe' | 'catcher';
@@ -33,15 +42,15 @@ export function describePath(scanned: ScannedPath, timing: TimedPath, app: Compo
   const admissionLevels = alone ? [...levels, scanned.endpoints[0]!.components] : levels;
   const admission = list(admissionLevels, ['observer', 'middleware', 'guard']);
   const hooks = Object.entries(scanned.hooks).flatMap(([hook, methods]) =>
-    methods.map(({ handler, components }): RouteDescription => {
+    methods.map(({ handler, components, parameters }): RouteDescription => {
       const handling = [
         ...list([components], ['guard']),
         ...around([...levels, components], handler, hook === 'connect'),
       ];
-      return { kind: 'hook', method: hook, path, handler, admission, handling };
+      return { kind: 'hook', method: hook, path, handler, admission, handling, ...validationOf(parameters) };
     }),
   );
-  const endpoints = scanned.endpoints.map(({ handler, components, options }): RouteDescription => {
+  const endpoints = scanned.endpoints.map(({ handler, components, options, parameters }): RouteDescription => {
     const all = [...levels, components];
     const guards = [...list(levels, ['each']), ...list([components], [alone ? 'each' : 'guard'])];
     return {
@@ -54,6 +63,7 @@ export function describePath(scanned: ScannedPath, timing: TimedPath, app: Compo
       order: options.order ?? 'serial',
       admission,
       handling: [...guards, ...around(all, handler, true)],
+      ...validationOf(parameters),
     };
   });
   return [...hooks, ...endpoints].map(freeze);
@@ -69,7 +79,20 @@ export function describeHttp(scanned: ScannedHttp, app: Components): RouteDescri
     handler: scanned.handler,
     admission: list(levels, ['observer', 'middleware', 'guard']),
     handling: around(levels, scanned.handler, true),
+    ...validationOf(scanned.parameters),
   });
+}
+
+/** Of bodies, and of request values that are bound as a whole. */
+function validationOf(parameters: readonly (ParameterSpec | undefined)[]): { validation?: string } {
+  const dtos = parameters.flatMap((spec) => {
+    const isBound = spec?.from === 'body' || (spec?.from === 'request' && spec.info.name === undefined);
+    const dto = isBound ? dtoOf(spec.info.type) : undefined;
+    return dto && hasRules(dto) ? [dto] : [];
+  });
+  if (dtos.length === 0) return {};
+  const reasons = dtos.map((dto) => compileDto(dto).notCompiled).filter((reason) => reason !== undefined);
+  return { validation: reasons.length === 0 ? 'compiled' : `class-validator (${[...new Set(reasons)].join('; ')})` };
 }
 
 function freeze(description: RouteDescription): RouteDescription {

@@ -5,7 +5,8 @@ import type { Token } from '../di/provider.js';
 import type { BootProblem } from '../errors.js';
 
 import { returnType, type Class } from '../metadata/metadata.js';
-import { hasRules, isDto } from '../pipeline/dto/dto-class.js';
+import { dtoOf } from '../pipeline/body.js';
+import { hasRules } from '../pipeline/dto/dto-class.js';
 
 import { nameOfComponent, type Components } from './components.js';
 
@@ -82,9 +83,9 @@ export function warn(scanned: Scanned, defaultMode: string, log: (text: string) 
   for (const method of methodsOf(scanned)) {
     for (const spec of method.parameters) {
       if (spec?.from !== 'body') continue;
-      const type: unknown = Array.isArray(spec.info.type) ? spec.info.type[0] : spec.info.type;
-      if (isDto(type) && !hasRules(type)) {
-        log(`${method.handler}: ${type.name} has no class-validator rules: whatever a client sends passes`);
+      const dto = dtoOf(spec.info.type);
+      if (dto && !hasRules(dto)) {
+        log(`${method.handler}: ${dto.name} has no class-validator rules: whatever a client sends passes`);
       }
     }
   }

@@ -5,7 +5,7 @@ import { onAppCreated } from '../app/inspect.js';
 import type { RouteDescription } from '../app/describe.js';
 import { textOf } from '../errors.js';
 
-const columns = ['METHOD', 'PATH', 'EVENT', 'HANDLER', 'RUNS'] as const;
+const columns = ['METHOD', 'PATH', 'EVENT', 'HANDLER', 'VALIDATION', 'RUNS'] as const;
 
 /** Loads a module and, as soon as it creates an app, prints that app's routes and ends the process: it never listens. */
 export async function printRoutes(entry: string): Promise<void> {
@@ -42,6 +42,7 @@ export function formatRoutes(routes: readonly RouteDescription[]): string {
     route.path,
     route.event ?? '',
     route.handler,
+    route.validation ?? '',
     // Before the bar once per connection or request, behind it for each message.
     [route.admission, route.handling]
       .map((names) => names.join(' → '))
@@ -49,9 +50,11 @@ export function formatRoutes(routes: readonly RouteDescription[]): string {
       .join(' | '),
   ]);
   const widths = columns.map((column, at) => Math.max(column.length, ...rows.map((row) => row[at]!.length)));
+  const isFilled = columns.map((_, at) => rows.some((row) => row[at] !== ''));
   const line = (cells: readonly string[]): string =>
     cells
       .map((cell, at) => (at === cells.length - 1 ? cell : cell.padEnd(widths[at]!)))
+      .filter((_, at) => isFilled[at])
       .join('  ')
       .trimEnd();
   return [line(columns), ...rows.map(line)].join('\n');

@@ -3,6 +3,7 @@
  * parameter.
  */
 import { HalyardError } from '../errors.js';
+import type { Class } from '../metadata/metadata.js';
 import { compileDto } from './dto/dto.js';
 import { byteTypes, isDto } from './dto/dto-class.js';
 import { Message } from './message.js';
@@ -69,6 +70,12 @@ export function compileJson(type: unknown): JsonReader | undefined {
     return read && ((value) => readArray(value, read));
   }
   return isDto(type) ? compileDto(type).read : undefined;
+}
+
+/** The DTO that a declared type is, or that its elements are. */
+export function dtoOf(type: unknown): Class | undefined {
+  if (Array.isArray(type)) return dtoOf(type[0]);
+  return !isSchema(type) && isDto(type) ? type : undefined;
 }
 
 function readText(source: BodySource): string {
