@@ -3,12 +3,14 @@ import { ChatController } from './chat/chat.controller.js';
 import { RoomStore } from './chat/room-store.js';
 import { STAFF_KEY } from './entrance/staff-only.guard.js';
 import { PageController } from './page.controller.js';
+import { Reports } from './staff/reports.js';
+import { StaffController } from './staff/staff.controller.js';
 
 /** What the samples are made of: `main.ts` and the tests make an app of it, with settings of their own. */
 export function sampleApp(staffKey: string): AppOptions {
   return {
-    controllers: [ChatController, PageController],
-    providers: [RoomStore, { provide: STAFF_KEY, useValue: staffKey }],
+    controllers: [ChatController, StaffController, PageController],
+    providers: [RoomStore, Reports, { provide: STAFF_KEY, useValue: staffKey }],
     ignoreTrailingSlash: true,
   };
 }

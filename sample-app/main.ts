@@ -2,12 +2,15 @@
  * A chat with rooms, made with Halyard. `npm start`, then open the printed address in two windows.
  *
  *   PORT=8080 npm start                                         another port than 3000
- *   STAFF_KEY=ahoy npm start                                    the key of the room "staff"; without it one is made up
+ *   STAFF_KEY=ahoy npm start                                    the key of what is for staff; without it one is made up
  *   http://localhost:3000/rooms/garden                          every name is a room, and the address can be shared
  *   http://localhost:3000/rooms/staff?key=ahoy                  the one room that is not open to everybody
+ *   http://localhost:3000/staff?key=ahoy                        who is where, announcements to all
  *
  *   curl http://localhost:3000/rooms/lobby/announce \
  *     -H 'content-type: application/json' -d '{"text": "There is cake in the kitchen"}'
+ *
+ * Two tabs with one name are one person with two devices; another name, or another browser, is somebody else.
  *
  * Press Ctrl-C while people are in a room: they are told that the server goes away (close code 1001), keep what they have
  * typed, and are back in the room as soon as you start it again.
@@ -19,4 +22,4 @@ import { sampleApp } from './app.js';
 const staffKey = process.env['STAFF_KEY'] ?? randomUUID();
 const app = await createApp({ ...sampleApp(staffKey), logger: { level: 'warn' } });
 const { url } = await app.listen({ port: Number(process.env['PORT'] ?? 3000) });
-console.log(`The chat is open: ${url}\nFor staff:        ${url}/rooms/staff?key=${encodeURIComponent(staffKey)}`);
+console.log(`The chat is open: ${url}\nFor staff:        ${url}/staff?key=${encodeURIComponent(staffKey)}`);

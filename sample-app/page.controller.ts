@@ -29,6 +29,11 @@ export class PageController {
     return send('chat/index.html', reply);
   }
 
+  @Get('staff')
+  staff(reply: Reply) {
+    return send('staff/index.html', reply);
+  }
+
   @Get('public/:folder/:file')
   file(@Param('folder') name: string, @Param('file') file: string, reply: Reply) {
     return send(`${name}/${file}`, reply);

@@ -46,6 +46,11 @@ const table = {
   SUPERSEDED: { status: 409, close: 1008, text: 'a newer message replaced this one' },
   TIMEOUT: { status: 503, close: 1013, temporary: true, text: 'the handler took too long' },
   INTERNAL: { status: 500, close: 1011, text: 'internal error' },
+  // frames that break the protocol: the connection closes
+  FRAME_INVALID: { status: 400, close: 1002, text: 'the client broke the framing' },
+  DATA_INVALID: { status: 400, close: 1007, text: 'the data of a message is invalid' },
+  FRAGMENT_LIMIT: { status: 400, close: 1008, text: 'the message has too many fragments' },
+  MESSAGE_SIZE: { status: 413, close: 1009, text: 'the message is too large' },
   // what server code asked for and cannot have
   CLOSE_CODE_INVALID: { status: 500, close: 1011, text: 'this close code may not be sent' },
   CONNECTION_CLOSED: { status: 500, close: 1011, text: 'the connection is closed' },

@@ -41,6 +41,7 @@ function tableOf(heading: string): Row[] {
 const wireHeadings = [
   'Requests and upgrades',
   'Messages and bodies',
+  'Frames',
   'What server code asked for and cannot have',
 ] as const;
 const wireRows = wireHeadings.flatMap(tableOf);

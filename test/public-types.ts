@@ -6,8 +6,10 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { FastifyInstance } from 'fastify';
 import type { Logger } from 'pino';
+import type { NatsConnection, NodeConnectionOptions } from '@nats-io/transport-node';
 import type { Redis } from 'ioredis';
 import type * as halyard from 'halyard';
+import type * as nats from 'halyard/nats';
 import type * as redis from 'halyard/redis';
 import type * as testing from 'halyard/testing';
 
@@ -678,6 +680,16 @@ export type TheApp = [
   Check<Same<halyard.Present, { readonly key: string; readonly metas: readonly halyard.PresentMeta[] }>>,
   Check<Reads<typeof halyard.memoryBroker, () => halyard.Broker>>,
   Check<Reads<typeof redis.redisBroker, (options: redis.RedisBrokerOptions) => halyard.Broker>>,
+  Check<Reads<typeof nats.natsBroker, (options: nats.NatsBrokerOptions) => halyard.Broker>>,
+  Check<
+    Same<
+      nats.NatsBrokerOptions,
+      { prefix?: string } & (
+        | { servers: string | readonly string[]; options?: Omit<NodeConnectionOptions, 'servers' | 'port'> }
+        | { connection: NatsConnection }
+      )
+    >
+  >,
   Check<Same<redis.RedisBrokerOptions, { prefix?: string } & ({ url: string } | { client: Redis })>>,
   Check<
     Reads<

@@ -103,3 +103,17 @@ it.each([
   const client = await app.connect(path, { protocols: ['plain', `auth.${secret}`] });
   expect((await client.closed()).code).toBe(code);
 });
+
+it('the staff page has no command for those without the key, and none that breaks a rule', async () => {
+  const app = await testApp(sampleApp('ahoy'));
+  expect((await (await app.connect('/staff?key=aye')).closed()).code).toBe(4403);
+  expect((await app.request('/staff')).status).toBe(200);
+  const client = await app.connect('/staff?key=ahoy');
+  await frame(client, ({ event }) => event === 'welcome');
+  expect((await ask(client, 'remove', { person: 'Ada' })).payload['code']).toBe('VALIDATION_FAILED');
+  expect((await ask(client, 'remove', { person: '0'.repeat(16) })).payload['code']).toBe('GONE');
+  expect((await ask(client, 'announce', { text: 'x'.repeat(201) })).payload['code']).toBe('VALIDATION_FAILED');
+  const { client: ada, id } = await come(app, `${garden}Ada`, 'a'.repeat(22));
+  expect((await ask(client, 'remove', { person: id })).payload).toEqual({ closed: 1 });
+  expect(await ada.closed()).toMatchObject({ code: 4403, reason: 'REMOVED' });
+});

@@ -179,7 +179,7 @@ describeInBrowser('the chat of the sample app', () => {
     await problem(ada, 'What you wrote stays here');
     expect(await input(ada).inputValue()).toBe('written meanwhile');
 
-    await openSample(first.port);
+    await openSample({ port: first.port });
     await Promise.all([ada, bo].map((page) => status(page, 'Connected again')));
     for (const page of [ada, bo]) {
       await shown(page, 'You are back in the room');

@@ -5,6 +5,7 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from '@jest/globals';
 import * as halyard from 'halyard';
+import * as nats from 'halyard/nats';
 import * as redis from 'halyard/redis';
 import * as testing from 'halyard/testing';
 
@@ -69,8 +70,8 @@ describe('the public names', () => {
     expect(all).toEqual([...words(expectedValues), ...words(expectedTypes)].sort());
   });
 
-  it('halyard/redis exports one function', () => {
-    expect(Object.keys(redis)).toEqual(['redisBroker']);
+  it('halyard/redis and halyard/nats export one function each', () => {
+    expect([redis, nats].map((module) => Object.keys(module))).toEqual([['redisBroker'], ['natsBroker']]);
   });
 
   it('has each name checked by test/public-types.ts', () => {
@@ -87,7 +88,7 @@ describe('the public names', () => {
       string,
       object
     >;
-    expect(Object.keys(exports!)).toEqual(['.', './redis', './testing', './package.json']);
+    expect(Object.keys(exports!)).toEqual(['.', './redis', './nats', './testing', './package.json']);
     expect(Object.keys(bin!)).toEqual(['halyard']);
     const engines = ['@nats-io/transport-node', 'ioredis'];
     const peers = ['class-transformer', 'class-validator', 'reflect-metadata'];

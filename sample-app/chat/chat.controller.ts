@@ -42,7 +42,7 @@ export class ChatController {
   @OnConnect()
   async enter(@Param() { room }: RoomAddress, @Query() { name }: Guest, connection: Connection) {
     const author: Person = { id: connection.user!, name };
-    connection.data['author'] = author;
+    connection.data['person'] = author;
     // Joined first, and then the history: what is said in between may arrive twice, but is never missed.
     await connection.join(channelOf(room));
     // The room sees one entry for each person, however many tabs. A page that is reloaded is back before anybody is told.
@@ -59,7 +59,7 @@ export class ChatController {
   @WebSocket({ event: 'message', rateLimit: { messages: 2, per: '1s', burst: 10, by: 'user' } })
   async say(
     @Param() { room }: RoomAddress,
-    @Data('author') author: Person,
+    @Data('person') author: Person,
     @Body() { text }: NewMessage,
     connection: Connection,
   ) {
@@ -72,7 +72,7 @@ export class ChatController {
   @WebSocket({ event: 'private', rateLimit: { messages: 2, per: '1s', burst: 10, by: 'user' } })
   async sayToOne(
     @Param() { room }: RoomAddress,
-    @Data('author') author: Person,
+    @Data('person') author: Person,
     @Body() { to, text }: NewPrivateMessage,
   ) {
     const recipient = await this.presence.get(inboxOf(to), to);

@@ -40,6 +40,7 @@ export function redisBroker(options: RedisBrokerOptions): Broker {
 /** What Redis takes as one string: `proto-max-bulk-len`. Above it, it cuts the connection. */
 const maxBytes = 512 * 1024 ** 2;
 const closeMs = 1000;
+const handshakeMs = 4000;
 
 function settings(name: string): RedisOptions {
   return {
@@ -55,8 +56,8 @@ function settings(name: string): RedisOptions {
     autoResubscribe: false,
     enableAutoPipelining: false,
     connectTimeout: 5000,
-    // While it shakes hands nobody pings yet.
-    socketTimeout: 4000,
+    // Whether it lives is asked by `EngineBroker`, which reads first what has come in while the process was stopped.
+    socketTimeout: undefined,
     // How long ioredis waits for the other side before it destroys a socket: a dead one never answers.
     disconnectTimeout: 50,
     retryStrategy: (attempt) => Math.min(50 * 2 ** Math.min(attempt, 10), 2000) * (0.75 + Math.random() / 2),
@@ -96,13 +97,20 @@ class RedisEngine implements Engine {
     };
     for (const client of clients) {
       let failure: Error | undefined;
+      let handshake: NodeJS.Timeout | undefined;
       client.on('error', (error: Error) => (failure = error));
+      client.on('connect', () => {
+        // Nobody pings it yet.
+        handshake = setTimeout(() => client.disconnect(true), handshakeMs);
+      });
       client.on('close', () => {
+        clearTimeout(handshake);
         if (client === this.#subscriber) this.#subscribed.clear();
         lost(failure ?? new Error('Redis closed the connection'));
         failure = undefined;
       });
       client.on('ready', () => {
+        clearTimeout(handshake);
         if (clients.every(({ status }) => status === 'ready')) connected();
       });
       // Where Sentinels are asked, the client may give up for good.

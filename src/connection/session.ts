@@ -85,13 +85,13 @@ export class Session implements TransportListener, ConnectionHost, InboundHost, 
     this.#outbound.drained();
   }
 
-  broke(error: Error, closeCode: number | undefined): void {
+  broke(error: HalyardError): void {
     this.failed(error, 'socket');
     this.runErrorHooks(error);
-    if (closeCode === undefined || this.connection.state === 'closed') return;
+    if (this.connection.state === 'closed') return;
     // The transport has sent this code; a peer that broke the framing is not waited for.
     this.connection.state = 'closing';
-    if (!this.#closeFrameSent) this.#closing = new CloseInfo(closeCode, '', false);
+    if (!this.#closeFrameSent) this.#closing = new CloseInfo(error.closeCode, '', false);
     this.#closeFrameSent = true;
     clearTimeout(this.#closeTimer);
     this.#closeTimer = setTimeout(() => this.transport.terminate(), graceMs);

@@ -1,13 +1,17 @@
+import type { HalyardError } from '../errors.js';
 import type { FrameData, SharedFrame } from '../protocol/protocol.js';
 
 /**
  * The socket below a connection.
  *
  * An implementation MUST keep the order of everything that is sent, `close` included; MUST write what is sent within one
- * tick with one system call where it can; MUST NOT throw when the peer is gone: what is sent then is dropped; and MUST
- * call `closed` exactly once, after which it calls nothing any more.
+ * tick with one system call where it can; MUST NOT throw when the peer is gone: what is sent then is dropped; MUST answer
+ * the peer's close frame, and end the socket of a peer that does not go; and MUST call `closed` exactly once, after which it
+ * calls nothing any more.
  */
 export interface Transport {
+  /** Starts to report. */
+  listen(listener: TransportListener, receiver: MessageReceiver): void;
   /** Bytes handed over and not yet taken by the operating system. */
   readonly bufferedBytes: number;
   /** Bytes that the peer has sent so far. */
@@ -20,6 +24,7 @@ export interface Transport {
   close(code: number, reason: string): void;
   /** Ends the socket at once. */
   terminate(): void;
+  /** Messages wait, but for those that one read of the socket may have brought already. */
   pause(): void;
   resume(): void;
 }
@@ -33,14 +38,10 @@ export interface MessageReceiver {
 /** Who a transport reports to. */
 export interface TransportListener {
   pong(): void;
-  /** All that was buffered has been taken. */
+  /** All that was buffered has been taken, or almost all; called after `bufferedBytes` was 16 KiB or more. */
   drained(): void;
-  /**
-   * The socket or the peer's framing failed; `closed` follows.
-   *
-   * @param closeCode with which the peer's mistake was answered; `undefined`: the socket itself failed
-   */
-  broke(error: Error, closeCode: number | undefined): void;
+  /** The peer broke the framing, and was told so by the error's close code; `closed` follows. */
+  broke(error: HalyardError): void;
   /** @param code what the peer sent, else what was sent to it, else 1006 */
   closed(code: number, reason: string, wasClean: boolean): void;
 }

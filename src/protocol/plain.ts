@@ -2,6 +2,7 @@ import { HalyardError, type ErrorPayload } from '../errors.js';
 import type { EncodablePublication, FrameData, InboundMessage, PresenceList, Protocol, Ref } from './protocol.js';
 
 const maxRefLength = 64;
+const openingBrace = 0x7b;
 
 /** The event names that the protocol itself uses. */
 export function isReservedEvent(event: string): boolean {
@@ -14,11 +15,7 @@ export const plain: Protocol = {
 
   decode(message: InboundMessage) {
     // An envelope is a JSON object in text. What only looks like one is the business of the endpoint without event.
-    if (message.isBinary) return;
-    const { raw } = message;
-    let at = 0;
-    while (at < raw.length && raw[at]! <= 0x20) at++;
-    if (raw[at] !== 0x7b) return;
+    if (message.isBinary || (message.raw[0] !== openingBrace && !startsLikeObject(message.raw))) return;
     const text = message.text();
     let value: unknown;
     try {
@@ -139,6 +136,12 @@ function stringify(value: unknown): string {
 /** A ref as clients may give it. */
 function isRef(ref: unknown): ref is Ref {
   return typeof ref === 'string' ? ref.length <= maxRefLength : Number.isSafeInteger(ref);
+}
+
+function startsLikeObject(raw: Uint8Array): boolean {
+  let at = 0;
+  while (at < raw.length && raw[at]! <= 0x20) at++;
+  return raw[at] === openingBrace;
 }
 
 /** Keys through which a value could reach an object's prototype. */

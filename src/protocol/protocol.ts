@@ -61,6 +61,8 @@ export interface Protocol {
 export class SharedFrame {
   /** The frame as it goes on the wire, where a transport made it. */
   framed: Uint8Array | undefined = undefined;
+  /** The same, compressed, by the bits of its window. */
+  deflated: Map<number, Uint8Array> | undefined = undefined;
 
   constructor(readonly data: FrameData) {}
 }

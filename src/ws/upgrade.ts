@@ -1,13 +1,13 @@
 /** From an upgrade request to an open connection, or to a refusal that the client can read. */
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
-import { WebSocketServer, type ServerOptions, type WebSocket } from 'ws';
 import { Connection } from '../connection/connection.js';
 import { count } from '../connection/metrics.js';
 import type { PathHandle, WebSocketPath } from '../connection/path.js';
 import type { Services } from '../connection/services.js';
 import { Session } from '../connection/session.js';
 import { cutReason } from '../connection/close-code.js';
+import type { Transport } from '../connection/transport.js';
 import { HalyardError } from '../errors.js';
 import type { Stage } from '../pipeline/components.js';
 import { CloseInfo } from '../pipeline/close-info.js';
@@ -19,12 +19,14 @@ import { Request } from '../pipeline/request.js';
 import type { OpenedScope } from '../pipeline/scope.js';
 import { randomId, type ProxyTrust } from '../pipeline/trust-proxy.js';
 import { plain } from '../protocol/plain.js';
-import { checkHandshake } from './handshake.js';
+import { negotiateDeflate, type Deflate } from './deflate.js';
+import { checkHandshake, writeSwitch } from './handshake.js';
 import type { ConnectionLimiter, Seat } from './limits.js';
 import { isOriginAllowed } from './origin.js';
-import { lingerMs, oneLine, writeRefusal, type RefusalNotes, type Refused } from './refusal.js';
+import { lingerMs, writeRefusal, type RefusalNotes, type Refused } from './refusal.js';
+import { SocketTransport } from './socket-transport.js';
 import { selectProtocol } from './subprotocol.js';
-import { WsTransport } from './ws-transport.js';
+import { CompressedUpgrades } from './ws-server.js';
 
 export interface UpgradeOptions {
   readonly services: Services;
@@ -58,6 +60,8 @@ interface Handshake {
   readonly connection: Connection;
   readonly scope: OpenedScope | undefined;
   head: Buffer;
+  /** Where compression was agreed on. */
+  deflate: Deflate | undefined;
   /** Ends what waits for it to be decided. */
   stop: () => void;
   seat: Seat | undefined;
@@ -67,13 +71,12 @@ interface Handshake {
 export class UpgradeServer {
   /** Open connections, and closed ones whose last hooks still run. */
   readonly sessions = new Set<Session>();
-  /** `ws` servers by what distinguishes them: they hold options, no connections. */
-  readonly #servers = new Map<string, WebSocketServer>();
   readonly #handshakes = new Set<Handshake>();
-  /** The handshake whose 101 is being written: `ws` asks for protocol and headers by callbacks. */
-  #upgrading: Handshake | undefined = undefined;
+  readonly #compressed: CompressedUpgrades;
 
-  constructor(private readonly options: UpgradeOptions) {}
+  constructor(private readonly options: UpgradeOptions) {
+    this.#compressed = new CompressedUpgrades(options.maxFragments);
+  }
 
   /** How many upgrades are being decided. */
   get pending(): number {
@@ -110,6 +113,7 @@ export class UpgradeServer {
       connection,
       scope,
       head,
+      deflate: undefined,
       stop: ignore,
       seat: undefined,
       over: false,
@@ -151,6 +155,7 @@ export class UpgradeServer {
     const { limiter, production, services } = this.options;
     const { origins } = path.options;
     checkHandshake(raw, c.reply);
+    if (path.options.compression) handshake.deflate = negotiateDeflate(raw.headers['sec-websocket-extensions']);
     if (this.options.isDraining()) throw new HalyardError('DRAINING');
     if (!isOriginAllowed(origins, c.request, production)) {
       const { origin } = raw.headers;
@@ -210,12 +215,11 @@ export class UpgradeServer {
   }
 
   #accept(handshake: Handshake): void {
-    const { connection, handle, socket, c, scope, seat } = handshake;
+    const { connection, handle, c, scope, seat } = handshake;
     this.#close(handshake);
-    const ws = this.#upgrade(handshake);
-    if (!ws) return this.#lose(handshake);
+    const transport = this.#upgrade(handshake);
+    if (!transport) return this.#lose(handshake);
     count(this.options.services.metrics.handshakes, 'accepted');
-    const transport = new WsTransport(ws, socket, ws.extensions !== '');
     const disposeScope = scope && (() => scope.dispose());
     const session = new Session(connection, handle, transport, this.options.services, c, disposeScope);
     connection.user = c.user;
@@ -234,10 +238,10 @@ export class UpgradeServer {
     const { path, c, socket } = handshake;
     this.#close(handshake);
     const byClose = (path.options.refuse === 'close' || refused.close !== undefined) && isHandshakeSound(refused);
-    const ws = byClose ? this.#upgrade(handshake) : undefined;
-    if (ws) {
+    const transport = byClose ? this.#upgrade(handshake) : undefined;
+    if (transport) {
       const { code, reason } = refused.close ?? { code: 4000 + refused.status, reason: refused.code };
-      closeRefused(ws, code, reason);
+      closeRefused(transport, code, reason);
     } else {
       writeRefusal(socket, refused, c.reply.headers);
     }
@@ -268,40 +272,20 @@ export class UpgradeServer {
   }
 
   /** Sends the 101. `undefined`: the client has gone, its socket is destroyed. */
-  #upgrade(handshake: Handshake): WebSocket | undefined {
-    const { raw, socket, head, path } = handshake;
-    let upgraded: WebSocket | undefined;
-    this.#upgrading = handshake;
-    this.#serverFor(path).handleUpgrade(raw, socket, head, (ws) => (upgraded = ws));
-    this.#upgrading = undefined;
-    if (upgraded) socket.off('error', ignore);
-    return upgraded;
-  }
-
-  #serverFor({ options }: WebSocketPath): WebSocketServer {
-    const key = `${options.maxPayloadBytes} ${options.compression} ${options.closeTimeoutMs}`;
-    const existing = this.#servers.get(key);
-    if (existing) return existing;
-    const server = new WebSocketServer({
-      noServer: true,
-      clientTracking: false,
-      maxPayload: options.maxPayloadBytes,
-      maxFragments: this.options.maxFragments,
-      maxBufferedChunks: 4096,
-      maxPendingAutoPongs: 60,
-      perMessageDeflate: options.compression ? { threshold: 1024 } : false,
-      // Where the client closes: it might keep the socket for ever. Where we do, the session's terms are shorter.
-      closeTimeout: options.closeTimeoutMs,
-      handleProtocols: () => {
-        const selected = this.#upgrading?.connection.subprotocol ?? '';
-        return selected === '' ? false : selected;
-      },
-    } as ServerOptions);
-    server.on('headers', (lines: string[]) => {
-      for (const [name, value] of this.#upgrading?.c.reply.headers ?? []) lines.push(`${name}: ${oneLine(value)}`);
-    });
-    this.#servers.set(key, server);
-    return server;
+  #upgrade(handshake: Handshake): Transport | undefined {
+    const { raw, socket, head, path, c, connection, deflate } = handshake;
+    if (!socket.readable || !socket.writable) {
+      socket.destroy();
+      return undefined;
+    }
+    const { options } = path;
+    const { subprotocol } = connection;
+    socket.off('error', ignore);
+    if (deflate) {
+      return this.#compressed.accept({ raw, socket, head, subprotocol, reply: c.reply }, deflate, options);
+    }
+    writeSwitch(raw, socket, subprotocol, c.reply);
+    return new SocketTransport(socket, head, options, this.options.maxFragments);
   }
 }
 
@@ -316,11 +300,11 @@ async function admitScoped({ path, c }: Handshake, scope: OpenedScope): Promise<
 }
 
 /** Closes a WebSocket that was opened only so that a browser can read why it is refused. */
-function closeRefused(ws: WebSocket, code: number, reason: string): void {
-  const timer = setTimeout(() => ws.terminate(), lingerMs);
-  ws.on('error', ignore);
-  ws.on('close', () => clearTimeout(timer));
-  ws.close(code, cutReason(reason));
+function closeRefused(transport: Transport, code: number, reason: string): void {
+  const timer = setTimeout(() => transport.terminate(), lingerMs);
+  const closed = (): void => clearTimeout(timer);
+  transport.listen({ pong: ignore, drained: ignore, broke: ignore, closed }, { receive: ignore });
+  transport.close(code, cutReason(reason));
 }
 
 /** A 101 can answer only a handshake that was valid. */

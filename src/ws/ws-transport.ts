@@ -2,7 +2,9 @@ import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { WebSocket } from 'ws';
 import type { MessageReceiver, Transport, TransportListener } from '../connection/transport.js';
+import { HalyardError, type WireCode } from '../errors.js';
 import type { FrameData, SharedFrame } from '../protocol/protocol.js';
+import { encodeDeflated } from './deflate.js';
 import { encodeFrame } from './frame.js';
 
 const transportOf: unique symbol = Symbol('halyard.transport');
@@ -11,12 +13,20 @@ interface Marked {
   [transportOf]?: WsTransport;
 }
 
+/** Compressing less costs more than it saves. */
+const minDeflatedBytes = 1024;
+/** What takes longer to compress than this (a millisecond) is compressed by `ws`, on another thread. */
+const maxSyncBytes = 64 * 1024;
+
 /**
- * `ws` reads and keeps the close handshake; frames are made here and written to the socket with one system call a tick.
- * Where compression was negotiated, `ws` sends as well.
+ * For connections that negotiated compression. `ws` reads, inflates and keeps the closing handshake. Frames are made here
+ * and written with one system call a tick: as `server_no_context_takeover` is always agreed on, each is compressed by
+ * itself, and a shared one only once.
  */
 export class WsTransport implements Transport {
   #corked = false;
+  /** Frames that `ws` is compressing: what follows must not overtake them. */
+  #compressing = 0;
   /** @internal For the shared listeners. */
   listener!: TransportListener;
   /** @internal */
@@ -25,10 +35,10 @@ export class WsTransport implements Transport {
   constructor(
     private readonly ws: WebSocket,
     private readonly socket: Duplex,
-    private readonly compressed: boolean,
+    private readonly windowBits: number,
   ) {}
 
-  /** Starts to report. Listeners are shared and find their transport by `this`: no closures per connection. */
+  /** Listeners are shared and find their transport by `this`: no closures per connection. */
   listen(listener: TransportListener, receiver: MessageReceiver): void {
     const { ws, socket } = this;
     this.listener = listener;
@@ -43,7 +53,7 @@ export class WsTransport implements Transport {
   }
 
   get bufferedBytes(): number {
-    return this.compressed ? this.ws.bufferedAmount : this.socket.writableLength;
+    return this.ws.bufferedAmount;
   }
 
   get receivedBytes(): number {
@@ -51,16 +61,23 @@ export class WsTransport implements Transport {
   }
 
   send(data: FrameData): boolean {
-    return this.compressed ? this.#sendCompressed(data) : this.#write(encodeFrame(data));
+    if (!this.#isOpen) return false;
+    const bytes = byteLength(data);
+    if (this.#compressing > 0 || bytes > maxSyncBytes) this.#sendByWs(data);
+    else this.#write(bytes < minDeflatedBytes ? encodeFrame(data) : encodeDeflated(data, this.windowBits));
+    return true;
   }
 
   sendShared(frame: SharedFrame): boolean {
-    if (this.compressed) return this.#sendCompressed(frame.data);
-    return this.#write((frame.framed ??= encodeFrame(frame.data)));
+    if (!this.#isOpen) return false;
+    if (this.#compressing > 0) this.#sendByWs(frame.data);
+    else if (byteLength(frame.data) < minDeflatedBytes) this.#write((frame.framed ??= encodeFrame(frame.data)));
+    else this.#write(this.#deflated(frame));
+    return true;
   }
 
   ping(): void {
-    if (this.ws.readyState === WebSocket.OPEN) this.ws.ping();
+    if (this.#isOpen) this.ws.ping();
   }
 
   close(code: number, reason: string): void {
@@ -68,8 +85,7 @@ export class WsTransport implements Transport {
   }
 
   terminate(): void {
-    if (this.#corked) this.socket.uncork();
-    this.#corked = false;
+    this.flush();
     this.ws.terminate();
   }
 
@@ -81,18 +97,6 @@ export class WsTransport implements Transport {
     this.ws.resume();
   }
 
-  #write(frame: Uint8Array): boolean {
-    // After the close frame nothing may follow (RFC 6455 §5.5.1).
-    if (this.ws.readyState !== WebSocket.OPEN) return false;
-    if (!this.#corked) {
-      this.#corked = true;
-      this.socket.cork();
-      process.nextTick(uncork, this);
-    }
-    this.socket.write(frame);
-    return true;
-  }
-
   /** @internal The tick is over: what it brought is written at once. */
   flush(): void {
     if (!this.#corked) return;
@@ -100,28 +104,56 @@ export class WsTransport implements Transport {
     this.socket.uncork();
   }
 
-  #sendCompressed(data: FrameData): boolean {
-    if (this.ws.readyState !== WebSocket.OPEN) return false;
-    this.ws.send(data, () => {
-      if (this.ws.bufferedAmount === 0) this.listener.drained();
-    });
-    return true;
+  /** After the close frame nothing may follow (RFC 6455 §5.5.1). */
+  get #isOpen(): boolean {
+    return this.ws.readyState === WebSocket.OPEN;
   }
 
-  /** @internal What went wrong ended the framing with this close code, where it was the framing. */
-  static closeCodeOf(error: Error & { code?: string }): number | undefined {
-    if (!error.code?.startsWith('WS_ERR_')) return undefined;
-    return closeCodes[error.code] ?? 1002;
+  #write(frame: Uint8Array): void {
+    if (!this.#corked) {
+      this.#corked = true;
+      this.socket.cork();
+      process.nextTick(uncork, this);
+    }
+    this.socket.write(frame);
+  }
+
+  #sendByWs(data: FrameData): void {
+    this.#compressing++;
+    this.ws.send(data, () => {
+      this.#compressing--;
+      if (this.ws.bufferedAmount === 0) this.listener.drained();
+    });
+  }
+
+  #deflated(frame: SharedFrame): Uint8Array {
+    const made = (frame.deflated ??= new Map<number, Uint8Array>());
+    let deflated = made.get(this.windowBits);
+    if (!deflated) made.set(this.windowBits, (deflated = encodeDeflated(frame.data, this.windowBits)));
+    return deflated;
   }
 }
 
-/** The codes with which `ws` closes on a mistake of the peer; all others are protocol errors, 1002. */
-const closeCodes: Readonly<Record<string, number>> = {
-  WS_ERR_UNSUPPORTED_MESSAGE_LENGTH: 1009,
-  WS_ERR_UNSUPPORTED_DATA_PAYLOAD_LENGTH: 1009,
-  WS_ERR_INVALID_UTF8: 1007,
-  WS_ERR_TOO_MANY_BUFFERED_PARTS: 1008,
+/** What the mistakes are called here for which `ws` does not close with 1002. */
+const wireCodes: Readonly<Record<string, WireCode>> = {
+  WS_ERR_UNSUPPORTED_MESSAGE_LENGTH: 'MESSAGE_SIZE',
+  WS_ERR_UNSUPPORTED_DATA_PAYLOAD_LENGTH: 'MESSAGE_SIZE',
+  WS_ERR_INVALID_UTF8: 'DATA_INVALID',
+  WS_ERR_TOO_MANY_BUFFERED_PARTS: 'FRAGMENT_LIMIT',
 };
+
+/** An error of `ws` as ours: of the framing, or of zlib, where something cannot be inflated. */
+function mistakeOf(error: Error & { code?: string }): HalyardError {
+  const code = error.code ?? '';
+  return new HalyardError(wireCodes[code] ?? (code.startsWith('Z_') ? 'DATA_INVALID' : 'FRAME_INVALID'), {
+    message: error.message,
+    cause: error,
+  });
+}
+
+function byteLength(data: FrameData): number {
+  return typeof data === 'string' ? Buffer.byteLength(data) : data.byteLength;
+}
 
 function uncork(transport: WsTransport): void {
   transport.flush();
@@ -140,7 +172,7 @@ function onDrain(this: Duplex & Marked): void {
 }
 
 function onError(this: WebSocket & Marked, error: Error): void {
-  this[transportOf]!.listener.broke(error, WsTransport.closeCodeOf(error));
+  this[transportOf]!.listener.broke(mistakeOf(error));
 }
 
 function onClose(this: WebSocket & Marked, code: number, reason: Buffer): void {

@@ -157,7 +157,7 @@ describe('seed 002: SolidStart, WebSocket', () => {
     // A reserved one.
     client.write(frame(0x3));
     await until(() => closes.length > 0);
-    expect(errors).toEqual([[id, 'WS_ERR_INVALID_OPCODE']]);
+    expect(errors).toEqual([[id, 'HALYARD_FRAME_INVALID']]);
     expect(closes[0]!.code).toBe(1002);
   });
 

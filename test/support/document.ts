@@ -40,7 +40,7 @@ export class Document {
    * Reads and compiles a page.
    *
    * @param path from the root: `docs/presence.md`
-   * @param given by heading, declarations that its blocks find
+   * @param given by heading, declarations that its blocks find; by file name, modules that blocks import
    * @throws what the compiler complains of
    */
   constructor(path: string, given: Readonly<Record<string, string>> = {}) {
@@ -54,7 +54,9 @@ export class Document {
       const code = this.#codes(heading, 'ts').join('\n');
       writeFileSync(this.#file(heading, 'ts'), moduleOf(`${dedent(given[heading] ?? '')}\n${code}`));
     }
-    const files = [...headings].map((heading) => `${slugOf(heading)}.ts`);
+    const modules = Object.keys(given).filter((name) => name.endsWith('.ts'));
+    for (const name of modules) writeFileSync(join(this.#folder, name), moduleOf(dedent(given[name]!)));
+    const files = [...modules, ...[...headings].map((heading) => `${slugOf(heading)}.ts`)];
     writeFileSync(join(this.#folder, 'tsconfig.json'), JSON.stringify({ compilerOptions, files }));
     const compiler = join(root, 'node_modules/typescript/bin/tsc');
     const { status, stdout } = spawnSync(process.execPath, [compiler, '-p', this.#folder], { encoding: 'utf8' });

@@ -25,7 +25,10 @@ export class Proxy {
   readonly #pairs = new Set<Pair>();
   #isFrozen = false;
 
-  constructor(private readonly targetPort: number) {
+  constructor(
+    /** Where new connections go. */
+    public targetPort: number,
+  ) {
     this.#server = createServer({ pauseOnConnect: true }, (client) => this.#accept(client));
   }
 

@@ -1,6 +1,6 @@
 /** The sample app and browsers that look at it, closed after each test. */
 import { afterAll, afterEach, beforeAll, expect, jest } from '@jest/globals';
-import { createApp, type App } from 'halyard';
+import { createApp, type App, type Broker } from 'halyard';
 import type { Browser, BrowserContext, BrowserContextOptions, Locator, Page } from 'playwright-core';
 import { sampleApp } from '../../sample-app/app.js';
 import { startBrowser } from '../browser.js';
@@ -32,8 +32,18 @@ export function useBrowser(): void {
   afterAll(() => browser?.close());
 }
 
-export async function openSample(port = 0): Promise<{ app: App; url: string; port: number }> {
-  const app = await createApp({ ...sampleApp('ahoy'), logger: false, signals: false, shutdown: { timeout: '2s' } });
+export async function openSample({ port = 0, ...settings }: { port?: number; broker?: Broker } = {}): Promise<{
+  app: App;
+  url: string;
+  port: number;
+}> {
+  const app = await createApp({
+    ...sampleApp('ahoy'),
+    logger: false,
+    signals: false,
+    shutdown: { timeout: '2s' },
+    ...settings,
+  });
   opened.push(app);
   const listening = await app.listen({ port, host: '127.0.0.1' });
   return { app, url: listening.url, port: listening.port };

@@ -1,0 +1,176 @@
+/** `halyard/nats`: the broker over core NATS 2.9 or later. */
+import type { NatsConnection, NodeConnectionOptions, Subscription } from '@nats-io/transport-node';
+import { HalyardError } from '../errors.js';
+import type { Broker } from './broker.js';
+import { EngineBroker } from './engine-broker.js';
+import { atMost, unconfirmed, unsent, type Engine, type EngineEvents, type Line } from './engine.js';
+import { GivenConnection, OwnConnections, type NatsConnections } from './nats-connections.js';
+
+export type NatsBrokerOptions = {
+  /** Before every subject at the engine, and a dot. Apps that share an engine and a prefix are one. @default 'halyard' */
+  prefix?: string;
+} & (
+  | {
+      /** `nats://user:password@host:4222`; several are servers of one cluster, with the same credentials. */
+      servers: string | readonly string[];
+      /** The client's own: `user`, `pass`, `token`, `authenticator`, `tls`, … How it connects again is the broker's. */
+      options?: Omit<NodeConnectionOptions, 'servers' | 'port'>;
+    }
+  | {
+      /**
+       * A connection that stays yours to configure and to close. Let it reconnect for ever (`maxReconnectAttempts: -1`);
+       * when it is half-open that is noticed in time, but the client may hang on to it.
+       */
+      connection: NatsConnection;
+    }
+);
+
+/**
+ * Carries publications over NATS: what one node publishes stays in order, and nodes may see what several nodes publish in
+ * different orders. See docs/brokers.md for what holds in an outage. Yours to close.
+ *
+ * @throws `HALYARD_SETTING` for a URL or a prefix that is none
+ */
+export function natsBroker(options: NatsBrokerOptions): Broker {
+  const { prefix = 'halyard' } = options;
+  if (!/^[^\s.*>]+(?:\.[^\s.*>]+)*$/.test(prefix)) {
+    throw new HalyardError('SETTING', { message: 'natsBroker: prefix is no subject: tokens with dots between them' });
+  }
+  const connections =
+    'connection' in options
+      ? new GivenConnection(options.connection)
+      : new OwnConnections(options.servers, options.options);
+  return new EngineBroker(new NatsEngine(connections, `${prefix}.`));
+}
+
+const closeMs = 1000;
+
+class NatsEngine implements Engine {
+  readonly ordering = 'publisher';
+  readonly lines: readonly Line[];
+  readonly #subscriptions = new Map<string, Subscription>();
+  #connection: NatsConnection | undefined = undefined;
+  #received: EngineEvents['received'] = () => undefined;
+  #pongs = 0;
+  /** Those who wait for a pong: where the connection goes, the client leaves them waiting. */
+  readonly #waiting = new Set<(reason: Error) => void>();
+  /** The confirmation of all that is published in this tick. */
+  #batch: Promise<void> | undefined = undefined;
+
+  constructor(
+    private readonly connections: NatsConnections,
+    private readonly prefix: string,
+  ) {
+    const messages = (): number => this.#connection?.stats().inMsgs ?? 0;
+    const received = (): number => this.#pongs + messages();
+    this.lines = [
+      {
+        get received() {
+          return received();
+        },
+        ping: () => void this.#flush().catch(ignore),
+      },
+    ];
+  }
+
+  get maxBytes(): number {
+    return this.#connection?.info?.max_payload ?? Infinity;
+  }
+
+  open({ connected, lost, received }: EngineEvents): void {
+    this.#received = received;
+    this.connections.open({
+      connected: (connection) => {
+        // A connection of our own is a new one; one that was given makes its subscriptions again.
+        if (connection !== this.#connection) this.#subscriptions.clear();
+        this.#connection = connection;
+        connected();
+      },
+      lost: (reason) => {
+        for (const reject of this.#waiting) reject(reason);
+        lost(reason);
+      },
+    });
+  }
+
+  publish(token: string, bytes: Uint8Array): Promise<void> {
+    try {
+      if (!this.#connection) throw new Error('there is no connection yet');
+      this.#connection.publish(this.prefix + token, bytes);
+    } catch (error) {
+      return Promise.reject(unsent(error));
+    }
+    return (this.#batch ??= this.#confirm(this.#connection));
+  }
+
+  async subscribe(tokens: readonly string[]): Promise<void> {
+    const connection = this.#connection!;
+    const refusals: Error[] = [];
+    for (const token of tokens) {
+      if (this.#subscriptions.has(token)) continue;
+      const callback = (error: Error | null, { data }: { data: Uint8Array }): void => {
+        if (!error) return this.#received(token, data);
+        this.#subscriptions.delete(token);
+        refusals.push(error);
+      };
+      this.#subscriptions.set(token, connection.subscribe(this.prefix + token, { callback }));
+    }
+    // A refusal comes before the pong.
+    await this.#flush();
+    if (refusals.length > 0) throw refusals[0]!;
+  }
+
+  async unsubscribe(tokens: readonly string[]): Promise<void> {
+    for (const token of tokens) {
+      this.#subscriptions.get(token)?.unsubscribe();
+      this.#subscriptions.delete(token);
+    }
+    await this.#flush();
+  }
+
+  cut(): void {
+    this.connections.cut();
+  }
+
+  async close(): Promise<void> {
+    for (const subscription of this.#subscriptions.values()) subscription.unsubscribe();
+    if (this.#connection && !this.#connection.isClosed()) await atMost(closeMs, this.#flush());
+    await this.connections.close();
+  }
+
+  /** One flush, behind all that is published in this tick: without it a publication that was never sent looks like another. */
+  async #confirm(connection: NatsConnection): Promise<void> {
+    const { info } = connection;
+    await Promise.resolve();
+    this.#batch = undefined;
+    try {
+      // In between the client has begun to connect anew, and dropped what it had not sent.
+      if (connection.info !== info) throw new Error('the connection was lost');
+      await this.#flush();
+    } catch (error) {
+      throw unconfirmed(error);
+    }
+  }
+
+  /** Resolves when the server has handled all that was sent before. */
+  #flush(): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#waiting.add(reject);
+      const settled = (): void => void this.#waiting.delete(reject);
+      const pong = (): void => {
+        this.#pongs++;
+        settled();
+        resolve();
+      };
+      const failed = (error: Error): void => {
+        settled();
+        reject(error);
+      };
+      this.#connection!.flush().then(pong, failed);
+    });
+  }
+}
+
+function ignore(): void {
+  // Nothing to do: it shows elsewhere.
+}

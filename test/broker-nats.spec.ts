@@ -1,0 +1,113 @@
+/** What only the broker over NATS has: a bound on payloads, and a client that loses what it is given while it is cut off. */
+import { mkdtemp, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect, it } from '@jest/globals';
+import { connect } from '@nats-io/transport-node';
+import type { Broker, BrokerUnavailableError } from 'halyard';
+import { natsBroker, type NatsBrokerOptions } from 'halyard/nats';
+import { until } from 'halyard/testing';
+import { closeLater } from '#internal/testing/closing.js';
+import { describeWith, startEngine } from './support/engines.js';
+import { LinkLog } from './support/link-log.js';
+
+const minute = 60_000;
+const long = { timeout: 20_000 };
+
+describeWith('nats')('natsBroker', () => {
+  async function openBroker(options: NatsBrokerOptions): Promise<{ broker: Broker; link: LinkLog; got: string[] }> {
+    const broker = natsBroker(options);
+    closeLater({ abandon: () => broker.close() });
+    const link = new LinkLog(broker);
+    await link.is('up');
+    link.events.length = 0;
+    const got: string[] = [];
+    await broker.subscribe('s', (data) => got.push(Buffer.from(data).toString()));
+    return { broker, link, got };
+  }
+
+  it('R-broker-size a publication over the max_payload of the server is refused with a code, and the link lives', async () => {
+    const engine = await startEngine('nats');
+    const { broker, link, got } = await openBroker({ servers: engine.url });
+    await expect(broker.publish('s', new Uint8Array(1024 ** 2 + 1))).rejects.toMatchObject({
+      code: 'HALYARD_BROKER_SIZE',
+      message: 'a publication of 1048577 bytes is larger than the 1048576 that the broker carries',
+    });
+    await broker.publish('s', new Uint8Array(1024 ** 2));
+    await until(() => got.length === 1, long);
+    expect(link.states).toEqual([]);
+  });
+
+  it(
+    'R-broker-client a connection that it is given follows its outages, loses nothing silently, and stays open',
+    async () => {
+      const engine = await startEngine('nats');
+      const connection = await connect({ servers: engine.url, maxReconnectAttempts: -1, reconnectTimeWait: 100 });
+      closeLater({ abandon: () => connection.close() });
+      const { broker, link, got } = await openBroker({ connection, prefix: 'chat.v1' });
+      connection.publish('chat.v1.s', 'from outside');
+      await until(() => got.length === 1, long);
+      const outcomes: Promise<string>[] = [];
+      const publish = (n: number): void => {
+        const published = broker.publish('s', Buffer.from(`${n}`));
+        outcomes.push(
+          published.then(
+            () => 'taken',
+            (error: unknown) => (error as BrokerUnavailableError).outcome,
+          ),
+        );
+      };
+      // All the time, while the server is killed twice.
+      let n = 0;
+      const timer = setInterval(() => publish(n++), 1);
+      closeLater({ abandon: () => clearInterval(timer) });
+      for (let round = 0; round < 2; round++) {
+        await engine.kill();
+        await link.is('down');
+        await engine.start();
+        await link.is('up');
+      }
+      clearInterval(timer);
+      const taken = (await Promise.all(outcomes)).flatMap((outcome, at) => (outcome === 'taken' ? [`${at}`] : []));
+      expect(taken.length).toBeGreaterThan(0);
+      await until(() => got.at(-1) === taken.at(-1), long);
+      expect(taken.filter((text) => !got.includes(text))).toEqual([]);
+      expect(got.slice(1)).toEqual(got.slice(1).sort((a, b) => Number(a) - Number(b)));
+      link.expectAlternating();
+      await broker.close();
+      await connection.flush();
+      expect(connection.isClosed()).toBe(false);
+      await connection.close();
+    },
+    minute,
+  );
+
+  it('R-broker-refused what the server refuses is refused, and said; the rest goes on', async () => {
+    const directory = await mkdtemp(join(tmpdir(), 'halyard-nats-conf-'));
+    const permissions = 'subscribe = { allow = ["halyard.>"], deny = ["halyard.closed"] }, publish = ["halyard.>"]';
+    const path = join(directory, 'nats.conf');
+    await writeFile(
+      path,
+      `authorization { users = [{ user = ada, password = pw, permissions = { ${permissions} } }] }`,
+    );
+    const engine = await startEngine('nats', ['--config', path]);
+    const broker = natsBroker({ servers: engine.url, options: { user: 'ada', pass: 'pw' } });
+    closeLater({ abandon: () => broker.close() });
+    await broker.subscribe('open', () => undefined);
+    await expect(broker.subscribe('closed', () => undefined)).rejects.toMatchObject({
+      code: 'HALYARD_BROKER_UNAVAILABLE',
+      outcome: 'rejected',
+      cause: { message: expect.stringMatching(/permissions violation/i) },
+    });
+    await broker.publish('open', Buffer.from('x'));
+    expect(broker.health().link).toBe('up');
+  });
+
+  it('a prefix that is no subject is refused', () => {
+    for (const prefix of ['', 'a b', 'a.', '*', 'a.>', '.a']) {
+      expect(() => natsBroker({ servers: 'nats://127.0.0.1', prefix })).toThrow(
+        expect.objectContaining({ code: 'HALYARD_SETTING' }),
+      );
+    }
+  });
+});
