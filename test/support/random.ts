@@ -1,6 +1,15 @@
-/** Numbers from 0 to 1 that a failed run can be repeated with: prints its seed, takes that of `SEED`. */
-export function seededRandom(): () => number {
-  const seed = Number(process.env['SEED'] ?? Math.floor(Math.random() * 2 ** 31));
+/**
+ * The seeds of a random test that is run several times: `SEED` alone where it is set, else `SEEDS` new ones.
+ *
+ * @param count where `SEEDS` is not set
+ */
+export function randomSeeds(count: number): number[] {
+  if (process.env['SEED'] !== undefined) return [Number(process.env['SEED'])];
+  return Array.from({ length: Number(process.env['SEEDS'] ?? count) }, () => Math.floor(Math.random() * 2 ** 31));
+}
+
+/** Numbers from 0 to 1 that a failed run can be repeated with: prints its seed. */
+export function seededRandom(seed: number = randomSeeds(1)[0]!): () => number {
   process.stdout.write(`SEED=${seed}\n`);
   let state = seed;
   // mulberry32, https://gist.github.com/tommyettinger/46a874533244883189143505d203312c
