@@ -1,4 +1,6 @@
 import type { AppOptions } from 'halyard';
+import { BoardController } from './board/board.controller.js';
+import { BoardStore } from './board/board-store.js';
 import { ChatController } from './chat/chat.controller.js';
 import { RoomStore } from './chat/room-store.js';
 import { STAFF_KEY } from './entrance/staff-only.guard.js';
@@ -9,8 +11,8 @@ import { StaffController } from './staff/staff.controller.js';
 /** What the samples are made of: `main.ts` and the tests make an app of it, with settings of their own. */
 export function sampleApp(staffKey: string): AppOptions {
   return {
-    controllers: [ChatController, StaffController, PageController],
-    providers: [RoomStore, Reports, { provide: STAFF_KEY, useValue: staffKey }],
+    controllers: [ChatController, BoardController, StaffController, PageController],
+    providers: [RoomStore, BoardStore, Reports, { provide: STAFF_KEY, useValue: staffKey }],
     ignoreTrailingSlash: true,
   };
 }

@@ -1,10 +1,12 @@
 /**
- * A chat with rooms, made with Halyard. `npm start`, then open the printed address in two windows.
+ * A chat with rooms, a board for each of them, and a page for staff, made with Halyard. `npm start`, then open the printed
+ * address in two windows.
  *
  *   PORT=8080 npm start                                         another port than 3000
  *   STAFF_KEY=ahoy npm start                                    the key of what is for staff; without it one is made up
  *   http://localhost:3000/rooms/garden                          every name is a room, and the address can be shared
  *   http://localhost:3000/rooms/staff?key=ahoy                  the one room that is not open to everybody
+ *   http://localhost:3000/board/garden                          the board of that room
  *   http://localhost:3000/staff?key=ahoy                        who is where, announcements to all
  *
  *   curl http://localhost:3000/rooms/lobby/announce \

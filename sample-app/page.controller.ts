@@ -1,7 +1,7 @@
 import { readdirSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { extname } from 'node:path';
-import { Controller, Get, HttpError, Param, Reply } from 'halyard';
+import { Controller, Get, HttpError, Param, Redirect, Reply } from 'halyard';
 
 /** Compiled, this file is build/sample-app/page.controller.js; the pages themselves are not compiled. */
 const folder = new URL('../../sample-app/public/', import.meta.url);
@@ -28,6 +28,15 @@ export class PageController {
   chat(reply: Reply) {
     return send('chat/index.html', reply);
   }
+
+  @Get('board/:room')
+  board(reply: Reply) {
+    return send('board/index.html', reply);
+  }
+
+  @Get('board')
+  @Redirect('/board/lobby')
+  toBoard() {}
 
   @Get('staff')
   staff(reply: Reply) {

@@ -2,6 +2,8 @@
 import { expect, it } from '@jest/globals';
 import { testApp, until, type TestApp, type TestClient } from 'halyard/testing';
 import { sampleApp } from '../sample-app/app.js';
+import { Board } from '../sample-app/board/board.js';
+import { maxNumbers } from '../sample-app/board/stroke.js';
 
 interface Frame {
   event: string;
@@ -22,6 +24,14 @@ async function frame(client: TestClient, isIt: (frame: Frame) => boolean): Promi
   for (;;) {
     const next = await client.json<Frame>();
     if (isIt(next)) return next;
+  }
+}
+
+/** The next binary frame. */
+async function bytes(client: TestClient): Promise<Buffer> {
+  for (;;) {
+    const next = await client.next();
+    if (typeof next !== 'string') return next;
   }
 }
 
@@ -116,4 +126,70 @@ it('the staff page has no command for those without the key, and none that break
   const { client: ada, id } = await come(app, `${garden}Ada`, 'a'.repeat(22));
   expect((await ask(client, 'remove', { person: id })).payload).toEqual({ closed: 1 });
   expect(await ada.closed()).toMatchObject({ code: 4403, reason: 'REMOVED' });
+});
+
+const board = '/board/garden?name=';
+const stroke = { line: 1, part: 0, color: 0, width: 20, points: [0, 0, 10, 10] };
+
+it.each([
+  ['points that are no pairs', { points: [1, 2, 3] }],
+  ['no points', { points: [] }],
+  ['too many points', { points: Array<number>(130).fill(1) }],
+  ['points that are not whole', { points: [0.5, 1] }],
+  ['points beside the board', { points: [0, 4001] }],
+  ['points that are no list', { points: 'all' }],
+  ['an unknown color', { color: 6 }],
+  ['an unknown width', { width: 9 }],
+  ['a line that is no number', { line: '1' }],
+  ['a part below zero', { part: -1 }],
+])('a stroke with %s is refused, and nothing is drawn', async (_what, wrong) => {
+  const app = await testApp(sampleApp('ahoy'));
+  const { client } = await come(app, `${board}Ada`, ada);
+  const answer = await ask(client, 'draw', { ...stroke, ...wrong });
+  expect(answer).toMatchObject({ event: 'error', payload: { code: 'VALIDATION_FAILED' } });
+  expect((await ask(client, 'all', undefined)).payload).toEqual({ strokes: [] });
+});
+
+it.each([
+  ['bytes that are no place', Buffer.from([1, 2, 3])],
+  ['a place beside the board', Buffer.from([255, 255, 0, 0])],
+  ['text that is no JSON', 'four'],
+  ['an event that there is not', { event: 'erase' }],
+])('%s is answered with FRAME_INVALID, reaches nobody, and the connection lives on', async (_what, sent) => {
+  const app = await testApp(sampleApp('ahoy'));
+  const { client, id } = await come(app, `${board}Ada`, ada);
+  const other = await come(app, `${board}Bo`, bo);
+  client.send(sent);
+  expect((await frame(client, ({ event }) => event === 'error')).payload['code']).toBe('FRAME_INVALID');
+  client.send(Buffer.from([0, 1, 0, 2]));
+  expect((await bytes(other.client)).toString('hex')).toBe(`${id}00010002`);
+});
+
+it('a stroke is by the one who has drawn it, comes to all in one order, and only once however often it is sent', async () => {
+  const app = await testApp(sampleApp('ahoy'));
+  const one = await come(app, `${board}Ada`, ada);
+  const other = await come(app, `${board}Bo`, bo);
+  await ask(one.client, 'draw', { ...stroke, by: other.id });
+  await ask(one.client, 'draw', stroke);
+  await ask(other.client, 'draw', stroke);
+  const drawn = [
+    { ...stroke, by: one.id },
+    { ...stroke, by: other.id },
+  ];
+  expect((await ask(other.client, 'all', undefined)).payload).toEqual({ strokes: drawn });
+  const late = await app.connect(`${board}Cy`);
+  expect((await frame(late, ({ event }) => event === 'welcome')).payload['strokes']).toEqual(drawn);
+  await ask(other.client, 'undo', undefined);
+  expect((await ask(other.client, 'undo', undefined)).payload).toEqual({ undone: false });
+  expect((await frame(late, ({ event }) => event === 'undone')).payload).toEqual({ by: other.id, line: 1 });
+});
+
+it('a board keeps so much, and no more: the oldest strokes give way', () => {
+  const kept = new Board();
+  const points = Array<number>(maxNumbers).fill(0);
+  for (let part = 0; part < 400; part++) kept.add({ ...stroke, part, points, by: 'ada' });
+  expect(kept.all().length * maxNumbers).toBeLessThanOrEqual(40_000);
+  expect(kept.all().at(-1)?.part).toBe(399);
+  for (let part = 0; part < 4000; part++) kept.add({ ...stroke, line: 2, part, by: 'ada' });
+  expect(kept.all()).toHaveLength(3000);
 });

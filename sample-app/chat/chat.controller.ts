@@ -15,7 +15,7 @@ import {
   WebSocket,
 } from 'halyard';
 import { Guest } from '../entrance/guest.js';
-import type { Person } from '../entrance/person.js';
+import { arrive, type Person } from '../entrance/person.js';
 import { RoomAddress } from '../entrance/room-address.js';
 import { StaffRoom } from '../entrance/staff-only.guard.js';
 import { Visitor } from '../entrance/visitor.guard.js';
@@ -41,8 +41,7 @@ export class ChatController {
   /** Room and name were checked before the connection was opened. What this returns is sent to the one who came. */
   @OnConnect()
   async enter(@Param() { room }: RoomAddress, @Query() { name }: Guest, connection: Connection) {
-    const author: Person = { id: connection.user!, name };
-    connection.data['person'] = author;
+    const author = arrive(connection, name, `#${room}`);
     // Joined first, and then the history: what is said in between may arrive twice, but is never missed.
     await connection.join(channelOf(room));
     // The room sees one entry for each person, however many tabs. A page that is reloaded is back before anybody is told.

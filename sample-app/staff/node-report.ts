@@ -1,5 +1,5 @@
 import type { Connection } from 'halyard';
-import type { Person } from '../entrance/person.js';
+import type { Arrival, Person } from '../entrance/person.js';
 
 /** What one process has open. The numbers are whole; the lists end somewhere. */
 export interface NodeReport {
@@ -11,28 +11,30 @@ export interface NodeReport {
 }
 
 export interface PersonReport extends Person {
-  /** In which channels, with how many tabs. */
-  at: readonly Count[];
+  tabs: number;
+  /** What those tabs show. */
+  places: readonly string[];
 }
 
 /** A channel, and how many connections are in it. */
 export type Count = readonly [channel: string, connections: number];
 
 const maxListed = 200;
-const maxListedOfPerson = 20;
+const maxPlaces = 20;
 
 export function report(open: Iterable<Connection>): NodeReport {
   let connections = 0;
   const channels = new Map<string, number>();
-  const people = new Map<string, Person & { at: Map<string, number> }>();
+  const people = new Map<string, Person & { tabs: number; places: Set<string> }>();
   for (const connection of open) {
     connections++;
-    const person = connection.data['person'] as Person | undefined;
-    if (person && !people.has(person.id)) people.set(person.id, { ...person, at: new Map() });
-    for (const channel of connection.channels) {
-      count(channels, channel);
-      if (person) count(people.get(person.id)!.at, channel);
-    }
+    for (const channel of connection.channels) channels.set(channel, (channels.get(channel) ?? 0) + 1);
+    const { person, place } = connection.data as Partial<Arrival>;
+    if (!person || !place) continue;
+    const entry = people.get(person.id) ?? { ...person, tabs: 0, places: new Set() };
+    people.set(person.id, entry);
+    entry.tabs++;
+    entry.places.add(place);
   }
   return {
     connections,
@@ -41,10 +43,6 @@ export function report(open: Iterable<Connection>): NodeReport {
     channels: [...channels].slice(0, maxListed),
     people: [...people.values()]
       .slice(0, maxListed)
-      .map(({ at, ...person }) => ({ ...person, at: [...at].slice(0, maxListedOfPerson) })),
+      .map(({ places, ...person }) => ({ ...person, places: [...places].slice(0, maxPlaces) })),
   };
-}
-
-function count(counts: Map<string, number>, key: string): void {
-  counts.set(key, (counts.get(key) ?? 0) + 1);
 }

@@ -104,6 +104,7 @@ function enterRoom() {
   }
 
   document.addEventListener('visibilitychange', () => showTitle(0));
+  $('to-board').href = `/board/${encodeURIComponent(room)}${location.search}`;
   offerToShare($('share'));
   keepAboveKeyboard();
 }

@@ -24,6 +24,10 @@ export class PeoplePanel {
     const people = list.all().sort((a, b) => rank(a, this.you) - rank(b, this.you) || a.name.localeCompare(b.name));
     $('people-count').textContent = $('people-badge').textContent = String(list.count);
     $('people-more').hidden = !list.isTooLong;
+    $('hint').textContent =
+      list.count > 1
+        ? 'Pick somebody to write to that person alone.'
+        : 'Nobody else is here yet. Share the address, and others can join you.';
     for (const [id, entry] of this.#entries) {
       if (!list.has(id)) entry.remove();
       if (!list.has(id)) this.#entries.delete(id);

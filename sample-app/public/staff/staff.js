@@ -50,9 +50,9 @@ function show() {
   peopleRows.show(
     sorted(people, (id) => people.get(id).name),
     (row, id) => {
-      const at = [...people.get(id).at];
-      row.querySelector('.where').textContent = at.map(([channel]) => placeOf(channel)).join(', ');
-      row.querySelector('.number').textContent = String(tabsOf(people.get(id)));
+      const { places, tabs } = people.get(id);
+      row.querySelector('.where').textContent = [...places].join(', ');
+      row.querySelector('.number').textContent = String(tabs);
     },
   );
   channelRows.show(
@@ -70,16 +70,7 @@ function many(listed, nodes, count) {
 }
 
 function sorted(map, textOf) {
-  return [...map.keys()].sort((a, b) => textOf(a).localeCompare(textOf(b)) || a.localeCompare(b));
-}
-
-/** `room:garden` is the room `#garden`. */
-function placeOf(channel) {
-  return channel.replace(/^room:/, '#').replace(/^board:/, 'board #');
-}
-
-function tabsOf({ at }) {
-  return [...at.values()].reduce((sum, tabs) => sum + tabs, 0);
+  return [...map.keys()].sort((a, b) => `${textOf(a)} ${a}`.localeCompare(`${textOf(b)} ${b}`));
 }
 
 function personCells(person) {
@@ -101,7 +92,7 @@ function personCells(person) {
 function askToRemove(id) {
   const person = people.get(id);
   if (!person) return;
-  const tabs = tabsOf(person);
+  const { tabs } = person;
   $('removal-title').textContent = `Remove ${person.name}?`;
   $('removal-text').textContent =
     `${tabs === 1 ? 'The connection is' : `All ${tabs} connections are`} closed, and the page says so.`;
@@ -116,10 +107,14 @@ function askToRemove(id) {
   $('removal').showModal();
 }
 
-$('announce').addEventListener('submit', async (event) => {
+$('announce').addEventListener('submit', (event) => {
   event.preventDefault();
-  if (await ask('announce', { text: $('announcement').value })) $('announcement').value = '';
+  void announce();
 });
+
+async function announce() {
+  if (await ask('announce', { text: $('announcement').value })) $('announcement').value = '';
+}
 
 async function ask(event, payload) {
   try {

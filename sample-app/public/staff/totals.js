@@ -24,10 +24,11 @@ export class Totals {
     const people = new Map();
     for (const node of nodes) {
       for (const [channel, count] of node.channels) add(channels, channel, count);
-      for (const { id, name, at } of node.people) {
-        const person = people.get(id) ?? { id, name, at: new Map() };
+      for (const { id, name, tabs, places } of node.people) {
+        const person = people.get(id) ?? { id, name, tabs: 0, places: new Set() };
         people.set(id, person);
-        for (const [channel, tabs] of at) add(person.at, channel, tabs);
+        person.tabs += tabs;
+        for (const place of places) person.places.add(place);
       }
     }
     return { nodes, connections: nodes.reduce((sum, node) => sum + node.connections, 0), channels, people };
