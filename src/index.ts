@@ -126,6 +126,7 @@ export type {
 } from './styles/inbox-event.js';
 
 // Between nodes
+export { clusterBroker, type ClusterBrokerOptions } from './broker/cluster.js';
 export { memoryBroker } from './broker/memory.js';
 export type { Broker, BrokerHealth, LinkState, Unsubscribe } from './broker/broker.js';
 

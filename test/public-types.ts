@@ -679,6 +679,8 @@ export type TheApp = [
   >,
   Check<Same<halyard.Present, { readonly key: string; readonly metas: readonly halyard.PresentMeta[] }>>,
   Check<Reads<typeof halyard.memoryBroker, () => halyard.Broker>>,
+  Check<Reads<typeof halyard.clusterBroker, (options?: halyard.ClusterBrokerOptions) => halyard.Broker>>,
+  Check<Fills<halyard.ClusterBrokerOptions, { prefix: string }>>,
   Check<Reads<typeof redis.redisBroker, (options: redis.RedisBrokerOptions) => halyard.Broker>>,
   Check<Reads<typeof nats.natsBroker, (options: nats.NatsBrokerOptions) => halyard.Broker>>,
   Check<

@@ -38,9 +38,12 @@ export class Script {
   }
 
   /** Waits for a line that it prints: this one, or one that matches. */
-  async saw(line: string | RegExp, timeout = 20_000): Promise<string> {
-    const find = (): string | undefined =>
-      this.lines.find((printed) => (typeof line === 'string' ? printed === line : line.test(printed)));
+  async saw(line: string | RegExp | ((printed: string) => boolean), timeout = 20_000): Promise<string> {
+    const isIt = (printed: string): boolean => {
+      if (typeof line === 'string') return printed === line;
+      return typeof line === 'function' ? line(printed) : line.test(printed);
+    };
+    const find = (): string | undefined => this.lines.find(isIt);
     try {
       return (await until(find, { timeout }))!;
     } catch (cause) {
