@@ -51,27 +51,30 @@ export class WorkerPort implements Port<Request, Answer> {
 
 /** The way within the primary: a pair, of which each hears what the other sends. */
 export class LocalPort<Sent, Received> implements Port<Sent, Received> {
-  #other!: LocalPort<Received, Sent>;
+  readonly #queue: (() => void)[] = [];
   #listener: ((message: Received) => void) | undefined = undefined;
-  #sent: (() => void)[] = [];
+
+  constructor(private readonly deliver: (message: Sent) => void) {}
 
   static pair<A, B>(): [LocalPort<A, B>, LocalPort<B, A>] {
-    const one = new LocalPort<A, B>();
-    const other = new LocalPort<B, A>();
-    one.#other = other;
-    other.#other = one;
+    const one: LocalPort<A, B> = new LocalPort((message) => other.receive(message));
+    const other: LocalPort<B, A> = new LocalPort((message) => one.receive(message));
     return [one, other];
   }
 
   send(message: Sent, sent?: (error: Error | null) => void): void {
     const deliver = (): void => {
       sent?.(null);
-      this.#other.#listener?.(message);
+      this.deliver(message);
     };
-    if (this.#sent.push(deliver) > 1) return;
+    if (this.#queue.push(deliver) > 1) return;
     setImmediate(() => {
-      for (const next of this.#sent.splice(0)) next();
+      for (const next of this.#queue.splice(0)) next();
     });
+  }
+
+  receive(message: Received): void {
+    this.#listener?.(message);
   }
 
   listen(onMessage: (message: Received) => void): () => void {

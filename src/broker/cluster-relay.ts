@@ -112,7 +112,7 @@ export class ClusterRelay {
   /** It begins anew, with nothing. */
   #greet(process: object, id: number, send: Port<Answer, Request>['send']): void {
     let nodes = this.#nodes.get(process);
-    if (!nodes) this.#nodes.set(process, (nodes = new Map()));
+    if (!nodes) this.#nodes.set(process, (nodes = new Map<number, RelayNode>()));
     const former = nodes.get(id);
     if (former) this.#clear(former);
     nodes.set(id, new RelayNode(id, send, (node) => this.#remove(process, node)));

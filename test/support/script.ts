@@ -13,9 +13,7 @@ export function startScript(name: string, args: readonly string[] = []): Script 
 
 /** Starts Node. It is killed after the test. */
 export function startNode(args: readonly string[], env: NodeJS.ProcessEnv = {}): Script {
-  const script = new Script(
-    spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, ...env } }),
-  );
+  const script = new Script(spawn(process.execPath, args, { stdio: 'pipe', env: { ...process.env, ...env } }));
   closeLater(script);
   return script;
 }
@@ -57,13 +55,21 @@ export class Script {
     return this.#exit;
   }
 
+  /** Writes a line to its standard input. */
+  say(line: string): void {
+    this.child.stdin!.write(`${line}\n`);
+  }
+
   kill(signal: NodeJS.Signals): void {
     this.child.kill(signal);
   }
 
   async abandon(): Promise<void> {
     forget(this);
+    const { exitCode, signalCode } = this.child;
+    if (exitCode !== null || signalCode !== null) return;
     this.kill('SIGKILL');
-    await this.#exit;
+    // What it has started may hold its output open for longer.
+    await once(this.child, 'exit');
   }
 }
