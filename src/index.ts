@@ -89,7 +89,7 @@ export type { TrustProxy } from './pipeline/trust-proxy.js';
 export type { Ref } from './protocol/protocol.js';
 
 // Connections and channels
-export { Connection, type ConnectionData, type JoinOptions } from './connection/connection.js';
+export { Connection, type ConnectionData } from './connection/connection.js';
 export { Connections, type ClusterOptions } from './connection/connections.js';
 export type { BroadcastOptions, CloseOptions } from './connection/command.js';
 export { CleanUp } from './connection/clean-up.js';
@@ -104,7 +104,8 @@ export type {
   Size,
   SlowConsumer,
 } from './connection/options.js';
-export { Channels, type PublishOptions } from './channels/channels.js';
+export { Channels, type JoinOptions } from './channels/channels.js';
+export type { PublishOptions } from './channels/publication.js';
 
 // Presence
 export { Presence, type PresenceMetrics, type TrackOptions } from './presence/presence.js';

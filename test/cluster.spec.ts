@@ -1,16 +1,19 @@
 /** What one node is told of all: how many connections and subscribers there are, and whose. */
 import { describe, expect, it } from '@jest/globals';
 import {
+  BrokerUnavailableError,
   Channels,
   Connection,
   Connections,
   Controller,
   NodeTimeoutError,
   OnConnect,
+  Presence,
   Query,
+  type LimitOptions,
   type NodeOptions,
 } from 'halyard';
-import { testApp, until, type TestApp } from 'halyard/testing';
+import { testApp, until, type TestApp, type TestClient } from 'halyard/testing';
 import { Questions } from '#internal/nodes/questions.js';
 import { Membership } from '#internal/nodes/membership.js';
 import { FaultyEngine } from './support/faulty-broker.js';
@@ -26,20 +29,22 @@ class Room {
 }
 
 /** Apps over one engine, each with a broker of its own that can be broken. */
-async function cluster(count: number, node: NodeOptions = {}) {
+async function cluster(count: number, node: NodeOptions = {}, limits: LimitOptions = {}) {
   const engine = new FaultyEngine();
   const brokers = Array.from({ length: count }, () => engine.node());
   const apps: TestApp[] = [];
   for (const [n, broker] of brokers.entries()) {
-    apps.push(await testApp({ controllers: [Room], broker, node: { heartbeat: 20, name: `node ${n}`, ...node } }));
+    const settings = { broker, limits, node: { heartbeat: 20, name: `node ${n}`, ...node } };
+    apps.push(await testApp({ controllers: [Room], ...settings }));
   }
-  const enter = async (app: number, user: string): Promise<string> => {
+  const enterAs = async (app: number, user: string): Promise<{ client: TestClient; id: string }> => {
     const client = await apps[app]!.connect(`/room?user=${user}`);
-    return (await client.next()) as string;
+    return { client, id: (await client.next()) as string };
   };
+  const enter = async (app: number, user: string): Promise<string> => (await enterAs(app, user)).id;
   const connections = apps.map((app) => app.get(Connections));
   const channels = apps.map((app) => app.get(Channels));
-  return { engine, brokers, apps, enter, connections, channels };
+  return { engine, brokers, apps, enter, enterAs, connections, channels };
 }
 
 /** Has a membership alone, and questions over it. */
@@ -192,5 +197,75 @@ describe('what is asked of all nodes', () => {
     } finally {
       await Promise.all([one.members.close(), other.members.close()]);
     }
+  });
+});
+
+describe('a join and a leave by id', () => {
+  it('R-chan-join-id reach a connection on another node, with its options', async () => {
+    const { apps, enterAs, channels } = await cluster(3);
+    const { client, id } = await enterAs(1, 'ada');
+    await channels[0]!.join(id, 'far', { presence: true });
+    expect(await client.json()).toMatchObject({ event: 'presence_state', channel: 'far' });
+    expect(channels[1]!.local('far')).toEqual([id]);
+    await channels[2]!.join(id, 'far');
+    await channels[0]!.publish('far', 'hello');
+    expect(await client.next()).toBe('hello');
+    await channels[2]!.leave(id, 'far');
+    expect(channels[1]!.local('far')).toEqual([]);
+    // It watched the presence of the channel, and does no more.
+    await channels[0]!.publish('far', 'unheard');
+    const other = await enterAs(0, 'bo');
+    await apps[0]!.get(Presence).track(apps[0]!.get(Connections).get(other.id)!, 'far', 'bo');
+    expect(await other.client.json()).toMatchObject({ event: 'presence_state', channel: 'far' });
+    await client.idle();
+    await channels[2]!.leave(id, 'far');
+    await channels[2]!.leave('nobody', 'far');
+  });
+
+  it('R-chan-join-id are the same on the own node: options count, and leaving ends the watch', async () => {
+    const { apps, enterAs, channels } = await cluster(1);
+    const [ada, bo] = [await enterAs(0, 'ada'), await enterAs(0, 'bo')];
+    await channels[0]!.join(ada.id, 'near', { presence: true });
+    expect(await ada.client.json()).toMatchObject({ event: 'presence_state', channel: 'near' });
+    await channels[0]!.leave(ada.id, 'near');
+    await apps[0]!.get(Presence).track(apps[0]!.get(Connections).get(bo.id)!, 'near', 'bo');
+    expect(await bo.client.json()).toMatchObject({ event: 'presence_state' });
+    await ada.client.idle();
+  });
+
+  it('R-chan-join-id are refused where no node has the connection, or its node refuses', async () => {
+    const { brokers, enterAs, channels } = await cluster(
+      2,
+      { answer: '1h', lease: '1h' },
+      { channelsPerConnection: 2 },
+    );
+    const { id } = await enterAs(1, 'ada');
+    await expect(channels[0]!.join('nobody', 'room')).rejects.toMatchObject({ code: 'HALYARD_CONNECTION_CLOSED' });
+    await expect(channels[0]!.join(id, '')).rejects.toMatchObject({ code: 'HALYARD_CHANNEL_NAME' });
+    await channels[0]!.join(id, 'second');
+    await expect(channels[0]!.join(id, 'third')).rejects.toMatchObject({
+      code: 'HALYARD_CHANNEL_LIMIT',
+      message: 'the connection has joined too many channels',
+    });
+    await channels[0]!.leave(id, 'second');
+    brokers[1]!.beforeSubscribe = () => Promise.reject(new BrokerUnavailableError('rejected'));
+    await expect(channels[0]!.join(id, 'fourth')).rejects.toMatchObject({
+      code: 'HALYARD_BROKER_UNAVAILABLE',
+      outcome: 'rejected',
+    });
+    expect(channels[1]!.local('all')).toEqual([id]);
+    brokers[0]!.cut();
+    await expect(channels[0]!.join(id, 'fifth')).rejects.toMatchObject({ code: 'HALYARD_BROKER_UNAVAILABLE' });
+    await expect(channels[0]!.leave(id, 'all')).rejects.toMatchObject({ code: 'HALYARD_BROKER_UNAVAILABLE' });
+  });
+
+  it('R-chan-join-id do not wait for nodes that do not answer, once one has done it', async () => {
+    const { brokers, enterAs, channels } = await cluster(3, { answer: '1h', lease: '1h' });
+    const { id } = await enterAs(1, 'ada');
+    brokers[2]!.stop();
+    await channels[0]!.join(id, 'room');
+    await channels[0]!.leave(id, 'room');
+    expect(channels[1]!.local('room')).toEqual([]);
+    brokers[2]!.resume();
   });
 });

@@ -74,7 +74,16 @@ export type Values = [
   Check<
     Same<
       halyard.DropReason,
-      'send-only' | 'receive-only' | 'closing' | 'gone' | 'late' | 'slow' | 'superseded' | 'rate' | 'interceptor'
+      | 'send-only'
+      | 'receive-only'
+      | 'closing'
+      | 'gone'
+      | 'late'
+      | 'slow'
+      | 'gap'
+      | 'superseded'
+      | 'rate'
+      | 'interceptor'
     >
   >,
   Check<Reads<'RATE_LIMITED' | 'INTERNAL' | 'VALIDATION_FAILED' | 'FORBIDDEN', halyard.WireCode>>,
@@ -600,7 +609,11 @@ export type Services = [
     Reads<
       halyard.Channels,
       {
-        readonly join: (connection: halyard.Connection | string, channel: string) => Promise<void>;
+        readonly join: (
+          connection: halyard.Connection | string,
+          channel: string,
+          options?: halyard.JoinOptions,
+        ) => Promise<void>;
         readonly leave: (connection: halyard.Connection | string, channel: string) => Promise<void>;
         readonly publish: (channel: string, value: unknown, options?: halyard.PublishOptions) => Promise<void>;
         readonly subscribers: (channel: string) => Promise<string[]>;
@@ -646,7 +659,7 @@ export type TheApp = [
       { name: string; heartbeat: halyard.Duration; lease: halyard.Duration; answer: halyard.Duration }
     >
   >,
-  Check<Fills<halyard.JoinOptions, { presence: boolean }>>,
+  Check<Fills<halyard.JoinOptions, { presence: boolean; gaps: boolean }>>,
   Check<Fills<halyard.TrackOptions, { leaveDelay: halyard.Duration }>>,
   Check<Reads<{ name: string }, halyard.Meta>>,
   Check<
@@ -722,6 +735,7 @@ export type TheApp = [
         readonly closes: Readonly<Record<string, number>>;
         readonly queuedBytes: number;
         readonly channels: number;
+        readonly linkLosses: number;
       }
     >
   >,

@@ -114,6 +114,7 @@ describe('settings', () => {
       closes: {},
       queuedBytes: 0,
       channels: 0,
+      linkLosses: 0,
     });
     const [one, two] = [await app.connect('/room'), await app.connect('/room')];
     await app.refused('/room', { protocols: 'none' });
@@ -134,6 +135,7 @@ describe('settings', () => {
       closes: { 3000: 1 },
       queuedBytes: expect.any(Number) as unknown,
       channels: 1,
+      linkLosses: 0,
     });
     out.terminate();
     await until(() => app.app.metrics().connections === 1);

@@ -48,6 +48,8 @@ export interface AppMetrics {
   readonly queuedBytes: number;
   /** Channels with subscribers. */
   readonly channels: number;
+  /** How often the link to the broker has gone down: what was published meanwhile may not have come. */
+  readonly linkLosses: number;
 }
 
 /** What `createApp` puts together. */
@@ -148,7 +150,7 @@ export class App {
 
   /** Counters, for a monitoring page. */
   metrics(): AppMetrics {
-    const { services, upgrades, paths } = this.#parts;
+    const { services, members, upgrades, paths } = this.#parts;
     const { handshakes, drops, closes } = services.metrics;
     let queuedBytes = 0;
     for (const connection of services.connections) queuedBytes += connection.bufferedBytes;
@@ -161,6 +163,7 @@ export class App {
       closes: { ...closes },
       queuedBytes,
       channels: services.channels.size,
+      linkLosses: members.linkLosses,
     };
   }
 

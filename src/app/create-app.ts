@@ -53,23 +53,31 @@ export async function createApp(options: AppOptions = {}): Promise<App> {
   const controllers = await loadControllers(options.controllers ?? [], problems);
   const broker = options.broker ?? memoryBroker();
   const members = new Membership(broker, { ...settings.node, warn: (text) => logger.warn(text) });
+  members.listen({
+    linked: (isUp) =>
+      isUp
+        ? logger.info('the link to the broker is up again')
+        : logger.warn({ reason: broker.health().reason }, 'the link to the broker is down'),
+  });
   const questions = new Questions(members, settings.node.answerMs);
   const connections = new Connections(broker, questions, (error) =>
     logger.error({ err: error }, 'a connection operation failed'),
   );
-  const channels = new Channels({
-    broker,
-    questions,
-    channelsPerConnection: settings.limits.channelsPerConnection,
-    find: (id) => connections.get(id),
-    failed: (error) => logger.error({ err: error }, 'a channel operation failed'),
-  });
   const presence = new Presence({
     maxKeys: settings.maxPresence,
     channelsPerConnection: settings.limits.channelsPerConnection,
     parseDuration,
     failed: (error) => logger.error({ err: error }, 'a presence listener failed'),
     replicate: (replica) => new Replicator(members, replica),
+  });
+  const channels = new Channels({
+    broker,
+    members,
+    questions,
+    presence,
+    channelsPerConnection: settings.limits.channelsPerConnection,
+    find: (id) => connections.get(id),
+    failed: (error) => logger.error({ err: error }, 'a channel operation failed'),
   });
   const services: Services = {
     logger,

@@ -1,54 +1,42 @@
-import type { Broker, Unsubscribe } from '../broker/broker.js';
+import type { Broker } from '../broker/broker.js';
 import { HalyardError } from '../errors.js';
+import type { Membership } from '../nodes/membership.js';
 import type { Questions } from '../nodes/questions.js';
-import { isReservedEvent, serialize } from '../protocol/plain.js';
-import { SharedFrame, type Protocol } from '../protocol/protocol.js';
-import { decodePublication, encodePublication, formOf, type Publication } from './publication.js';
+import type { Presence } from '../presence/presence.js';
+import { LocalChannel, type LocalChannelHost } from './local-channel.js';
+import { channelSubject, checkName, encodePublication, makePublication, type PublishOptions } from './publication.js';
+import type { Subscriber } from './subscriber.js';
 
-/** Who can be sent publications: all that a channel knows of a connection. */
-export interface Subscriber {
-  readonly id: string;
-  readonly protocol: Protocol;
-  /** The channels it is in; the hub makes and keeps the set. */
-  joined: Set<string> | undefined;
-  /** @param publication what the frame holds, for who reads it on this node */
-  deliver(frame: SharedFrame, publication: Publication): void;
-  /** Throws where nothing can be joined any more. */
-  requireOpen(): void;
-  /** Something that it asked for, and may not be awaiting, has failed. */
-  failed(error: unknown): void;
-}
-
-export interface PublishOptions {
-  /** A subscriber, or its id, that does not get it. */
-  except?: { readonly id: string } | string;
-  /** Goes out as `{"event","channel","payload"}`; without it the value as it is. */
-  event?: string;
-}
-
-/** One channel in this process. */
-interface Local {
-  readonly subscribers: Set<Subscriber>;
-  /** At the broker. Resolves when it is active; a failure takes the channel back. */
-  subscription: Promise<Unsubscribe>;
-  /** Nobody is left: it is kept for a moment, as the next one is often about to come. */
-  ending: NodeJS.Timeout | undefined;
+export interface JoinOptions {
+  /** Also sends who is present: one `presence_state`, then the changes. @default false */
+  presence?: boolean;
+  /**
+   * Sends `{"event":"gap","channel"}` after each outage of the broker, before any later publication: some may have been
+   * lost. @default false
+   */
+  gaps?: boolean;
 }
 
 export interface ChannelsOptions {
   readonly broker: Broker;
+  readonly members: Membership;
   readonly questions: Questions;
+  readonly presence: Pick<Presence, 'watch' | 'unwatch'>;
   /** How many channels one connection may join. */
   readonly channelsPerConnection: number;
+  /** How long a subscription without subscribers is kept at the broker. @default 1000 */
+  readonly lingerMs?: number;
   find(id: string): Subscriber | undefined;
   /** Told of what fails without a connection that could be told: nobody may be awaiting it. */
   failed(error: unknown): void;
 }
 
-/** How long a subscription without subscribers is kept at the broker. */
-const lingerMs = 1000;
-const maxNameBytes = 200;
-const nobody: ReadonlySet<Subscriber> = new Set();
+/** What is to be done for a connection of another node. */
+interface Errand {
+  readonly id: string;
+  readonly channel: string;
+  readonly options?: JoinOptions;
+}
 
 /**
  * Channels and their subscribers. An index from channel to subscribers: publishing costs O(subscribers of that channel)
@@ -57,86 +45,80 @@ const nobody: ReadonlySet<Subscriber> = new Set();
  * so that all see the order that the broker keeps.
  */
 export class Channels {
-  readonly #locals = new Map<string, Local>();
+  readonly #locals = new Map<string, LocalChannel>();
+  readonly #host: LocalChannelHost;
+  #closed = false;
 
+  /** @internal */
   constructor(private readonly options: ChannelsOptions) {
-    options.questions.on('channels.subscribers', (channel: string) => this.local(channel));
-    options.questions.on('channels.count', (channel: string) => this.#locals.get(channel)?.subscribers.size ?? 0);
+    const { broker, members, questions, lingerMs = 1000 } = options;
+    this.#host = {
+      broker,
+      lingerMs,
+      isUp: () => members.isUp,
+      isClosed: () => this.#closed,
+      over: (local) => {
+        if (this.#locals.get(local.name) === local) this.#locals.delete(local.name);
+      },
+      failed: (error) => options.failed(error),
+    };
+    members.listen({ linked: (isUp) => isUp && this.#tellLoss() });
+    questions.on('channels.subscribers', (channel: string) => this.local(channel));
+    questions.on('channels.count', (channel: string) => this.#locals.get(channel)?.subscribers.size ?? 0);
+    questions.on('channels.join', ({ id, channel, options }: Errand) =>
+      this.#forOwn(id, (subscriber) => this.join(subscriber, channel, options)),
+    );
+    questions.on('channels.leave', ({ id, channel }: Errand) =>
+      this.#forOwn(id, (subscriber) => this.leave(subscriber, channel)),
+    );
   }
 
   /**
-   * Lets a connection, or the one with this id, receive the channel's publications. Joining twice is joining once.
-   * Rejects with `HALYARD_CHANNEL_NAME`, `HALYARD_CHANNEL_LIMIT`, or `HALYARD_CONNECTION_CLOSED`. Like `leave` and
-   * `publish` it may be left unawaited: a failure is logged, and reaches the observers of the connection.
+   * Lets a connection, or the one with this id on whichever node it is, receive the channel's publications. Joining twice
+   * is joining once. Resolves when the node that has it has joined it. Rejects with `HALYARD_CHANNEL_NAME`,
+   * `HALYARD_CHANNEL_LIMIT`, `HALYARD_CONNECTION_CLOSED` where no node has it, `HALYARD_BROKER_UNAVAILABLE`, or
+   * `HALYARD_NODE_TIMEOUT`. Like `leave` and `publish` it may be left unawaited: a failure is logged, and reaches the
+   * observers of the connection.
    */
-  join(connection: Subscriber | string, channel: string): Promise<void> {
+  join(connection: Subscriber | string, channel: string, options: JoinOptions = {}): Promise<void> {
     const subscriber = this.#find(connection);
-    return this.#observed(this.#join(subscriber, channel), subscriber);
+    if (!subscriber) return this.#observed(this.#joinElsewhere(connection as string, channel, options), undefined);
+    const joined = this.#observed(this.#join(subscriber, channel, options), subscriber);
+    if (!options.presence) return joined;
+    const watching = joined.then(() => this.options.presence.watch(subscriber, channel));
+    // Whichever of the two fails has told of it.
+    watching.catch(() => undefined);
+    return watching;
   }
 
-  async #join(subscriber: Subscriber | undefined, channel: string): Promise<void> {
-    checkName(channel);
-    if (!subscriber) throw new HalyardError('CONNECTION_CLOSED');
-    subscriber.requireOpen();
-    const joined = (subscriber.joined ??= new Set());
-    if (joined.has(channel)) return void (await this.#locals.get(channel)?.subscription);
-    if (joined.size >= this.options.channelsPerConnection) throw new HalyardError('CHANNEL_LIMIT');
-    joined.add(channel);
-    const local = this.#open(channel);
-    local.subscribers.add(subscriber);
-    try {
-      await local.subscription;
-    } catch (error) {
-      if (subscriber.joined?.delete(channel)) this.#remove(subscriber, channel);
-      throw error;
-    }
-  }
-
-  /** Ends it. Leaving what was not joined does nothing. */
-  async leave(connection: Subscriber | string, channel: string): Promise<void> {
+  /**
+   * Ends it, wherever the connection is: no publications, and unless it is tracked there no presence either. Leaving what
+   * was not joined, for a connection that is nowhere too, does nothing.
+   */
+  leave(connection: Subscriber | string, channel: string): Promise<void> {
     const subscriber = this.#find(connection);
-    if (subscriber?.joined?.delete(channel)) this.#remove(subscriber, channel);
+    if (!subscriber) return this.#observed(this.#leaveElsewhere(connection as string, channel), undefined);
+    void this.options.presence.unwatch(subscriber, channel);
+    if (subscriber.joined?.delete(channel)) this.#locals.get(channel)?.leave(subscriber);
+    return resolved;
   }
 
   /** @internal The connection has ended. */
   leaveAll(subscriber: Subscriber): void {
     if (!subscriber.joined) return;
-    for (const channel of subscriber.joined) this.#remove(subscriber, channel);
+    for (const channel of subscriber.joined) this.#locals.get(channel)?.leave(subscriber);
     subscriber.joined = undefined;
   }
 
   /**
    * Sends a value to all subscribers, the publisher too if it is one. It never arrives before the synchronous part of
-   * the caller has ended. Rejects with `HALYARD_CHANNEL_NAME`, `HALYARD_EVENT_RESERVED`, or `HALYARD_SEND_VALUE`.
+   * the caller has ended. Rejects with `HALYARD_CHANNEL_NAME`, `HALYARD_EVENT_RESERVED`, `HALYARD_SEND_VALUE`, or a
+   * `BrokerUnavailableError`, whose `outcome` says whether it may have gone out.
    *
    * @param publisher who is told of a failure
    */
   publish(channel: string, value: unknown, options: PublishOptions = {}, publisher?: Subscriber): Promise<void> {
     return this.#observed(this.#publish(channel, value, options, publisher), publisher);
-  }
-
-  async #publish(
-    channel: string,
-    value: unknown,
-    { event, except }: PublishOptions,
-    publisher: Subscriber | undefined,
-  ): Promise<void> {
-    checkName(channel);
-    if (event !== undefined && isReservedEvent(event)) {
-      throw new HalyardError('EVENT_RESERVED', { message: `the event name ${JSON.stringify(event)} is reserved` });
-    }
-    // Serialised now: what the caller does to the value afterwards must not show.
-    const payload = serialize(value, event);
-    const publication: Publication = {
-      channel,
-      senderId: publisher?.id,
-      timestamp: Date.now(),
-      event,
-      except: typeof except === 'object' ? except.id : except,
-      payload,
-      form: formOf(value, event, payload),
-    };
-    await this.options.broker.publish(subjectOf(channel), encodePublication(publication));
   }
 
   /**
@@ -170,52 +152,53 @@ export class Channels {
 
   /** @internal Takes all subscriptions back. */
   async close(): Promise<void> {
-    const locals = [...this.#locals.values()];
-    this.#locals.clear();
-    for (const { ending } of locals) clearTimeout(ending);
-    await Promise.allSettled(locals.map(async ({ subscription }) => (await subscription)()));
+    this.#closed = true;
+    await Promise.all([...this.#locals.values()].map((local) => local.end()));
   }
 
-  /** The channel, subscribed at the broker from its first subscriber on. */
-  #open(channel: string): Local {
-    const existing = this.#locals.get(channel);
-    if (existing) {
-      clearTimeout(existing.ending);
-      existing.ending = undefined;
-      return existing;
+  async #join(subscriber: Subscriber, channel: string, { gaps = false }: JoinOptions): Promise<void> {
+    checkName(channel);
+    subscriber.requireOpen();
+    const joined = (subscriber.joined ??= new Set());
+    if (!joined.has(channel) && joined.size >= this.options.channelsPerConnection) {
+      throw new HalyardError('CHANNEL_LIMIT');
     }
-    const subscribers = new Set<Subscriber>();
-    const onBytes = (bytes: Uint8Array): void => this.#deliver(subscribers, bytes);
-    const subscription = this.options.broker.subscribe(subjectOf(channel), onBytes);
-    const local: Local = { subscribers, subscription, ending: undefined };
-    this.#locals.set(channel, local);
-    subscription.catch(() => {
-      if (this.#locals.get(channel) === local) this.#locals.delete(channel);
-    });
-    return local;
+    let local = this.#locals.get(channel);
+    if (!local) this.#locals.set(channel, (local = new LocalChannel(channel, this.#host)));
+    joined.add(channel);
+    await local.join(subscriber, gaps);
   }
 
-  /** One frame for each protocol that is spoken in the channel. What one subscriber throws does not reach the next. */
-  #deliver(subscribers: ReadonlySet<Subscriber>, bytes: Uint8Array): void {
-    if (subscribers.size === 0) return;
-    let publication: Publication;
-    try {
-      publication = decodePublication(bytes);
-    } catch (error) {
-      this.options.failed(error);
-      return;
-    }
-    const { except } = publication;
-    const frames = new Map<Protocol, SharedFrame>();
-    for (const subscriber of subscribers) {
-      if (subscriber.id === except) continue;
-      let frame = frames.get(subscriber.protocol);
-      if (!frame) {
-        frame = new SharedFrame(subscriber.protocol.encodePublication(publication));
-        frames.set(subscriber.protocol, frame);
-      }
-      subscriber.deliver(frame, publication);
-    }
+  async #joinElsewhere(id: string, channel: string, { presence, gaps }: JoinOptions): Promise<void> {
+    checkName(channel);
+    const errand = { id, channel, options: { presence, gaps } };
+    const joined = await this.options.questions.ask<boolean>('channels.join', errand, isDone);
+    if (!joined.some(isDone)) throw new HalyardError('CONNECTION_CLOSED');
+  }
+
+  async #leaveElsewhere(id: string, channel: string): Promise<void> {
+    await this.options.questions.ask<boolean>('channels.leave', { id, channel }, isDone);
+  }
+
+  /** @returns whether this node has the connection */
+  async #forOwn(id: string, errand: (subscriber: Subscriber) => Promise<void>): Promise<boolean> {
+    const subscriber = this.options.find(id);
+    if (subscriber) await errand(subscriber);
+    return subscriber !== undefined;
+  }
+
+  async #publish(
+    channel: string,
+    value: unknown,
+    options: PublishOptions,
+    publisher: Subscriber | undefined,
+  ): Promise<void> {
+    const publication = makePublication(channel, value, options, publisher?.id);
+    await this.options.broker.publish(channelSubject(channel), encodePublication(publication));
+  }
+
+  #tellLoss(): void {
+    for (const local of this.#locals.values()) local.tellLoss();
   }
 
   #find(connection: Subscriber | string): Subscriber | undefined {
@@ -227,24 +210,11 @@ export class Channels {
     promise.catch((error: unknown) => (subscriber ?? this.options).failed(error));
     return promise;
   }
-
-  #remove(subscriber: Subscriber, channel: string): void {
-    const local = this.#locals.get(channel);
-    if (!local?.subscribers.delete(subscriber) || local.subscribers.size > 0) return;
-    local.ending = setTimeout(() => {
-      this.#locals.delete(channel);
-      local.subscription.then((unsubscribe) => unsubscribe()).catch((error: unknown) => this.options.failed(error));
-    }, lingerMs).unref();
-  }
 }
 
-/** What a channel is called at the broker. */
-function subjectOf(channel: string): string {
-  return `c:${channel}`;
-}
+const nobody: ReadonlySet<Subscriber> = new Set();
+const resolved = Promise.resolve();
 
-/** Channel names are data: 1 to 200 bytes, any characters. */
-function checkName(channel: string): void {
-  if (typeof channel === 'string' && channel.length > 0 && Buffer.byteLength(channel) <= maxNameBytes) return;
-  throw new HalyardError('CHANNEL_NAME');
+function isDone(done: boolean): boolean {
+  return done;
 }

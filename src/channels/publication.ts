@@ -1,5 +1,13 @@
 import { HalyardError } from '../errors.js';
+import { isReservedEvent, serialize } from '../protocol/plain.js';
 import type { FrameData } from '../protocol/protocol.js';
+
+export interface PublishOptions {
+  /** A subscriber, or its id, that does not get it. */
+  except?: { readonly id: string } | string;
+  /** Goes out as `{"event","channel","payload"}`; without it the value as it is. */
+  event?: string;
+}
 
 /** A value on its way to the subscribers of a channel, as it travels between nodes. */
 export interface Publication {
@@ -21,9 +29,47 @@ export type PayloadForm = 'json' | 'text' | 'bytes';
 
 const newline = 0x0a;
 const forms: ReadonlySet<unknown> = new Set<PayloadForm>(['json', 'text', 'bytes']);
+const maxNameBytes = 200;
+
+/** What a channel is called at the broker. */
+export function channelSubject(channel: string): string {
+  return `c:${channel}`;
+}
+
+/** Channel names are data: 1 to 200 bytes, any characters. Throws `HALYARD_CHANNEL_NAME`. */
+export function checkName(channel: string): void {
+  if (typeof channel === 'string' && channel.length > 0 && Buffer.byteLength(channel) <= maxNameBytes) return;
+  throw new HalyardError('CHANNEL_NAME');
+}
+
+/**
+ * A value to be published, serialised now: what the caller does to it afterwards does not show. Throws
+ * `HALYARD_CHANNEL_NAME`, `HALYARD_EVENT_RESERVED`, or `HALYARD_SEND_VALUE`.
+ */
+export function makePublication(
+  channel: string,
+  value: unknown,
+  { event, except }: PublishOptions,
+  senderId: string | undefined,
+): Publication {
+  checkName(channel);
+  if (event !== undefined && isReservedEvent(event)) {
+    throw new HalyardError('EVENT_RESERVED', { message: `the event name ${JSON.stringify(event)} is reserved` });
+  }
+  const payload = serialize(value, event);
+  return {
+    channel,
+    senderId,
+    timestamp: Date.now(),
+    event,
+    except: typeof except === 'object' ? except.id : except,
+    payload,
+    form: formOf(value, event, payload),
+  };
+}
 
 /** What the payload of a published value holds. */
-export function formOf(value: unknown, event: string | undefined, payload: FrameData): PayloadForm {
+function formOf(value: unknown, event: string | undefined, payload: FrameData): PayloadForm {
   if (typeof payload !== 'string') return 'bytes';
   return typeof value === 'string' && event === undefined ? 'text' : 'json';
 }

@@ -1,5 +1,5 @@
-import type { Channels } from '../channels/channels.js';
-import type { Publication } from '../channels/publication.js';
+import type { Channels, JoinOptions } from '../channels/channels.js';
+import type { Publication, PublishOptions } from '../channels/publication.js';
 import { HalyardError } from '../errors.js';
 import type { Request } from '../pipeline/request.js';
 import type { Presence, TrackOptions } from '../presence/presence.js';
@@ -17,11 +17,8 @@ export interface ConnectionHost {
   close(code: number, reason: string): void;
   /** A failure of something that nobody may be awaiting. */
   failed(error: unknown): void;
-}
-
-export interface JoinOptions {
-  /** Also sends who is present: one `presence_state`, then the changes. @default false */
-  presence?: boolean;
+  /** Publications of a channel may have been lost, and the client has been told. */
+  missed(channel: string): void;
 }
 
 const resolved = Promise.resolve();
@@ -111,22 +108,13 @@ export class Connection {
     }
   }
 
-  /** Joins a channel: its publications are sent to the client. Joining twice is joining once. */
-  join(channel: string, options: JoinOptions = {}): Promise<void> {
-    const joined = this.hub.join(this, channel);
-    if (!options.presence) return joined;
-    const watching = joined.then(() => this.presence.watch(this, channel));
-    // Whichever of the two fails has told of it.
-    watching.catch(() => undefined);
-    return watching;
+  /** Joins a channel: its publications are sent to the client. See `Channels.join`. */
+  join(channel: string, options?: JoinOptions): Promise<void> {
+    return this.hub.join(this, channel, options);
   }
 
-  /**
-   * Leaves a channel: no publications, and unless it is tracked there no presence either. Leaving what was not joined does
-   * nothing.
-   */
+  /** Leaves a channel: see `Channels.leave`. */
   leave(channel: string): Promise<void> {
-    void this.presence.unwatch(this, channel);
     return this.hub.leave(this, channel);
   }
 
@@ -146,11 +134,7 @@ export class Connection {
   }
 
   /** Publishes to a channel; membership is not required. The connection receives it too if it has joined. */
-  publish(
-    channel: string,
-    value: unknown,
-    options: { except?: Connection | string; event?: string } = {},
-  ): Promise<void> {
+  publish(channel: string, value: unknown, options?: PublishOptions): Promise<void> {
     return this.hub.publish(channel, value, options, this);
   }
 
@@ -167,6 +151,13 @@ export class Connection {
   /** @internal What is sent to all clients, whatever they have joined. */
   deliverBroadcast(frame: SharedFrame): void {
     if (this.state === 'open') this.outbound.publish(frame, everybody);
+  }
+
+  /** @internal Publications of a channel may have been lost. */
+  missed(channel: string): void {
+    if (this.state !== 'open') return;
+    void this.outbound.send(this.protocol.encodeGap(channel));
+    this.host?.missed(channel);
   }
 
   /** @internal A state of presence. */

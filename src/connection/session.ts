@@ -187,6 +187,10 @@ export class Session implements TransportListener, ConnectionHost, InboundHost, 
     this.path.current.observers.dropped(this.upgrade, 'slow', amount, channel);
   }
 
+  missed(channel: string): void {
+    this.path.current.observers.dropped(this.upgrade, 'gap', 1, channel);
+  }
+
   lost(): void {
     this.dropped('gone', 1);
   }

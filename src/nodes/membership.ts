@@ -45,6 +45,8 @@ export class Membership {
   isUp: boolean;
   /** How many have fallen silent and were dropped. */
   lost = 0;
+  /** How often the own link has gone down. */
+  linkLosses = 0;
   /** Resolves when it can be spoken to. */
   readonly listening: Promise<void>;
   #startListening!: () => void;
@@ -230,6 +232,7 @@ export class Membership {
   #linkChanged(up: boolean): void {
     if (this.#closed || up === this.isUp) return;
     this.isUp = up;
+    if (!up) this.linkLosses++;
     for (const listener of this.#listeners) listener.linked?.(up);
     if (up) {
       this.#generation++;

@@ -46,6 +46,8 @@ export type DropReason =
   | 'late'
   /** A publication that a slow reader did not get. */
   | 'slow'
+  /** Publications of a channel, while the broker was away: how many, nobody knows. Told for subscribers with `gaps`. */
+  | 'gap'
   /** Replaced by a newer message (`order: 'latest'`). */
   | 'superseded'
   /** Refused by the rate limit. */

@@ -64,6 +64,10 @@ export const plain: Protocol = {
     return `{"event":"dropped","channel":${JSON.stringify(channel)},"count":${count}}`;
   },
 
+  encodeGap(channel) {
+    return `{"event":"gap","channel":${JSON.stringify(channel)}}`;
+  },
+
   encodePresenceState(channel, list) {
     return `{"event":"presence_state","channel":${JSON.stringify(channel)},"payload":${encodeList(list)}}`;
   },

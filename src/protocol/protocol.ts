@@ -49,6 +49,8 @@ export interface Protocol {
   encodePublication(publication: EncodablePublication): FrameData;
   /** How many publications a slow reader did not get. */
   encodeDropped(channel: string, count: number): string;
+  /** That publications of a channel may have been lost: how many, nobody knows. */
+  encodeGap(channel: string): string;
   /** All that are present in a channel. */
   encodePresenceState(channel: string, list: PresenceList): FrameData;
   /** Metas that went, and all metas of keys that were touched. */
