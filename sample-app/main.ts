@@ -12,16 +12,27 @@
  *   curl http://localhost:3000/rooms/lobby/announce \
  *     -H 'content-type: application/json' -d '{"text": "There is cake in the kitchen"}'
  *
+ *   npm run start:cluster                                       two processes on two ports, as one over Redis
+ *   REDIS_URL=redis://localhost:6379 npm start                  one more of them
+ *
  * Two tabs with one name are one person with two devices; another name, or another browser, is somebody else.
  *
  * Press Ctrl-C while people are in a room: they are told that the server goes away (close code 1001), keep what they have
  * typed, and are back in the room as soon as you start it again.
  */
 import { randomUUID } from 'node:crypto';
-import { createApp } from 'halyard';
+import { createApp, type Broker } from 'halyard';
 import { sampleApp } from './app.js';
 
 const staffKey = process.env['STAFF_KEY'] ?? randomUUID();
-const app = await createApp({ ...sampleApp(staffKey), logger: { level: 'warn' } });
+const broker = await connect(process.env['REDIS_URL']);
+const app = await createApp({ ...sampleApp(staffKey), ...(broker && { broker }), logger: { level: 'warn' } });
 const { url } = await app.listen({ port: Number(process.env['PORT'] ?? 3000) });
 console.log(`The chat is open: ${url}\nFor staff:        ${url}/staff?key=${encodeURIComponent(staffKey)}`);
+
+/** Channels and presence are then those of all processes. What was said before is each one's own: it is in its memory. */
+async function connect(url: string | undefined): Promise<Broker | undefined> {
+  if (!url) return undefined;
+  const { redisBroker } = await import('halyard/redis');
+  return redisBroker({ url });
+}
