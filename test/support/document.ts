@@ -66,9 +66,14 @@ export class Document {
   }
 
   /** What the section's `ts` blocks declare. */
-  async module<T>(heading: string): Promise<T> {
+  module<T>(heading: string): Promise<T> {
     this.#take(heading, 'ts');
-    return (await import(pathToFileURL(this.#file(heading, 'js')).href)) as T;
+    return load(this.#file(heading, 'js'));
+  }
+
+  /** What a module of `given` declares, by its file name. */
+  given<T>(file: string): Promise<T> {
+    return load(join(this.#folder, file.replace(/\.ts$/, '.js')));
   }
 
   /** The section's `js` blocks, one after the other. */
@@ -108,6 +113,18 @@ export class Document {
   #file(heading: string, extension: string): string {
     return join(this.#folder, `${slugOf(heading)}.${extension}`);
   }
+}
+
+/** The first cells of the table in a section of a page, row by row. */
+export function tableOf(path: string, heading: string): string[] {
+  const [, section = ''] = readFileSync(join(root, path), 'utf8').split(`\n## ${heading}\n`);
+  const [own] = section.split('\n## ');
+  const rows = own!.split('\n').filter((line) => line.startsWith('|'));
+  return rows.slice(2).map((row) => row.split(/(?<!\\)\|/)[1]!.trim());
+}
+
+async function load<T>(file: string): Promise<T> {
+  return (await import(pathToFileURL(file).href)) as T;
 }
 
 /** The fenced blocks of a page, each with the heading that it stands below. */
