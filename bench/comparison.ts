@@ -11,6 +11,8 @@ export interface Pace {
   /** Rounds with the same processes; then all are started anew, so that no figure rests on one start of one process. */
   readonly roundsPerStart: number;
   readonly runMs: number;
+  /** Of the least number of operations of a run. */
+  readonly share: number;
   /** A server's first run is this much longer, and not counted. */
   readonly warmUp: number;
 }
@@ -41,8 +43,8 @@ export class Comparison {
 
   /** Resolves with a row for each server that did not fail. */
   async run(): Promise<Result[]> {
-    const { rounds, roundsPerStart } = this.pace;
-    const perStart = this.scenario.freshProcesses ? 1 : roundsPerStart;
+    const rounds = Math.min(this.pace.rounds, this.scenario.rounds ?? Infinity);
+    const perStart = this.scenario.freshProcesses ? 1 : this.pace.roundsPerStart;
     for (let round = 0; round < rounds && !this.#failed('ws'); round += perStart) {
       this.#load = startLoadGenerator();
       try {
@@ -63,14 +65,24 @@ export class Comparison {
     return this.failures.some(({ server }) => server === name);
   }
 
-  /** ws A ws B ws …: what a run is compared with is what was measured right before and right after it. */
+  /**
+   * ws A ws B ws …: what a run is compared with is what was measured right before and right after it. Memory does not change
+   * with what else the machine does, and processes take time to start: ws A B … ws.
+   */
   async #round(): Promise<void> {
+    const { servers, freshProcesses } = this.scenario;
+    const groups = freshProcesses ? [servers] : servers.map((name) => [name]);
     let before = this.#compared ? await this.#sample('ws') : undefined;
-    for (const name of this.scenario.servers) {
-      const sample = await this.#sample(name);
+    for (const group of groups) {
+      const samples: [ServerName, Sample][] = [];
+      for (const name of group) {
+        const sample = await this.#sample(name);
+        if (sample) samples.push([name, sample]);
+      }
       const after = this.#compared ? await this.#sample('ws') : undefined;
       if (this.#compared && !(before && after)) return;
-      if (sample) this.#keep(name, sample, before && after ? (this.#figure(before) + this.#figure(after)) / 2 : null);
+      const reference = before && after ? (this.#figure(before) + this.#figure(after)) / 2 : null;
+      for (const [name, sample] of samples) this.#keep(name, sample, reference);
       if (before && after) this.#keep('ws', before, this.#figure(after));
       before = after;
     }
@@ -118,7 +130,7 @@ export class Comparison {
   }
 
   #length(runs: number): { ms: number; operations: number } {
-    return { ms: runs * this.pace.runMs, operations: runs * this.scenario.operations };
+    return { ms: runs * this.pace.runMs, operations: Math.ceil(runs * this.pace.share * this.scenario.operations) };
   }
 
   async #attempt<T>(name: ServerName, act: (trial: ServerTrial) => Promise<T>): Promise<T | undefined> {

@@ -27,12 +27,13 @@ export function pinned(nth: number, execArgv: readonly string[]): { execPath: st
   return { execPath: 'taskset', execArgv: ['-c', String(cores[nth % cores.length]), process.execPath, ...execArgv] };
 }
 
-/** One line on what the figures were measured on. */
+/** What the figures are measured on, and when. */
 export function describeMachine(): string {
   const all = cpus();
   const pinning = canPin
-    ? 'servers on one core, the load generator on another'
+    ? 'servers pinned to one core, the load generator to another'
     : 'nothing pinned: there is no taskset, or only one core';
+  const date = new Date().toISOString().slice(0, 10);
   const load = loadavg()[0]!.toFixed(2);
-  return `Node ${process.version}, ${all.length} × ${all[0]?.model.trim() ?? 'unknown CPU'}, ${pinning}; load before the run ${load}`;
+  return `${date}, Node ${process.version}, ${all.length} × ${all[0]?.model.trim() ?? 'unknown CPU'}; ${pinning}; load average before the run ${load}`;
 }

@@ -2,7 +2,9 @@
 import { rmSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { chart } from './chart.js';
 import { Comparison, type Failure, type Pace } from './comparison.js';
+import { dialects } from './load/dialect.js';
 import { describeMachine } from './machine.js';
 import { table } from './report.js';
 import type { Result } from './result.js';
@@ -14,38 +16,58 @@ const { values: options } = parseArgs({
     only: { type: 'string', multiple: true, default: [] },
     servers: { type: 'string', multiple: true, default: [] },
     rounds: { type: 'string' },
-    results: { type: 'string', default: fileURLToPath(new URL('../results.json', import.meta.url)) },
+    scale: { type: 'string', default: '1' },
+    out: { type: 'string', default: fileURLToPath(new URL('../results', import.meta.url)) },
   },
 });
 
-const pace: Pace = options.quick
-  ? { rounds: 3, roundsPerStart: 3, runMs: 80, warmUp: 3 }
-  : { rounds: 9, roundsPerStart: 3, runMs: 350, warmUp: 4 };
+const scale = Number(options.scale);
+const pace: Pace = {
+  ...(options.quick
+    ? { rounds: 3, roundsPerStart: 3, runMs: 50 * scale, share: scale / 3, warmUp: 3 }
+    : { rounds: 9, roundsPerStart: 3, runMs: 250 * scale, share: scale, warmUp: 4 }),
+  ...(options.rounds && { rounds: Number(options.rounds) }),
+};
 
-const wanted = options.only.flatMap((names) => names.split(','));
-const unknown = wanted.filter((name) => !scenarios.some((scenario) => scenario.name === name));
-if (unknown.length > 0) {
-  console.error(`bench: no scenario ${unknown.join(', ')}; there are ${scenarios.map(({ name }) => name).join(', ')}`);
-  process.exit(2);
-}
+const names = scenarios.map(({ name }) => name);
+const only = chosen(options.only, names, 'scenario');
+const servers = chosen(options.servers, Object.keys(dialects), 'server');
+const files = { results: `${options.out}.json`, chart: `${options.out}.svg` };
+for (const file of Object.values(files)) rmSync(file, { force: true });
 
-rmSync(options.results, { force: true });
-console.log(describeMachine());
-const only = options.servers.flatMap((names) => names.split(','));
+const machine = describeMachine();
+console.log(machine);
 const results: Result[] = [];
 const failures: Failure[] = [];
-for (const scenario of scenarios) {
-  if (wanted.length > 0 && !wanted.includes(scenario.name)) continue;
-  const servers = only.length > 0 ? scenario.servers.filter((name) => only.includes(name)) : scenario.servers;
-  const comparison = new Comparison({ ...scenario, servers }, pace);
+for (const scenario of scenarios.filter(({ name }) => only.includes(name))) {
+  const comparison = new Comparison(
+    {
+      ...scenario,
+      ...(options.quick && scenario.quick),
+      servers: scenario.servers.filter((name) => servers.includes(name)),
+    },
+    pace,
+  );
   const measured = await comparison.run();
   results.push(...measured);
   failures.push(...comparison.failures);
   console.log(table(scenario, measured));
   for (const { server, error } of comparison.failures) console.error(`FAILED ${server}: ${error.message}`);
 }
-writeFileSync(options.results, `${JSON.stringify(results, null, 2)}\n`);
+writeFileSync(files.results, `${JSON.stringify(results, null, 2)}\n`);
+writeFileSync(files.chart, chart(results, machine));
 if (failures.length > 0) {
   console.error(`\nbench: ${failures.length} failed or answered wrong`);
   process.exitCode = 1;
+}
+
+/** What was asked for, of names that there are; all of them where nothing was. */
+function chosen(given: readonly string[], known: readonly string[], kind: string): readonly string[] {
+  const asked = given.flatMap((list) => list.split(','));
+  const unknown = asked.filter((name) => !known.includes(name));
+  if (unknown.length > 0) {
+    console.error(`bench: no ${kind} ${unknown.join(', ')}; there are ${known.join(', ')}`);
+    process.exit(2);
+  }
+  return asked.length > 0 ? asked : known;
 }

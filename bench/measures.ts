@@ -1,6 +1,10 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { RunLength } from './load/run.js';
 import type { Sample } from './sample.js';
 import type { Trial } from './scenario.js';
+
+/** Longer than a channel that all have left is kept. */
+const lingerMs = 5000;
 
 /** What a process has grown by, for each connection that a run has opened and left idle. */
 export async function idleMemory(trial: Trial, length: RunLength): Promise<Sample> {
@@ -10,16 +14,32 @@ export async function idleMemory(trial: Trial, length: RunLength): Promise<Sampl
   return { ...sample, rssBytes: (after.rssBytes - before.rssBytes) / length.operations };
 }
 
-/** Every connection joins its channels at one message and leaves them at the next. @param length operations are channels */
-export async function channelsMemory(trial: Trial, { operations }: RunLength): Promise<Sample> {
-  const before = await trial.memory();
-  const joined = await trial.run({ ms: 0, operations: 0 });
-  const between = await trial.memory();
-  await trial.run({ ms: 0, operations: 0 });
-  const after = await trial.memory();
-  return {
-    ...joined,
-    heapBytes: (between.heapBytes - before.heapBytes) / operations,
-    heapBytesLeft: (after.heapBytes - before.heapBytes) / operations,
+/**
+ * Every connection joins its channels at one message and leaves them at the next.
+ *
+ * @param channels of all connections together
+ */
+export function channelsMemory(channels: number): (trial: Trial) => Promise<Sample> {
+  return async (trial) => {
+    const once: RunLength = { ms: 0, operations: 0 };
+    const before = await trial.memory();
+    const joined = await trial.run(once);
+    const between = await trial.memory();
+    await trial.run(once);
+    return {
+      ...joined,
+      heapBytes: (between.heapBytes - before.heapBytes) / channels,
+      heapBytesLeft: await left(trial, before.heapBytes, channels),
+    };
   };
+}
+
+/** What is left when it is less than a byte for each, else after so long: a channel lingers at the broker for a while. */
+async function left(trial: Trial, heapBytes: number, channels: number): Promise<number> {
+  const deadline = performance.now() + lingerMs;
+  for (;;) {
+    const each = ((await trial.memory()).heapBytes - heapBytes) / channels;
+    if (each < 1 || performance.now() > deadline) return each;
+    await sleep(100);
+  }
 }

@@ -28,6 +28,10 @@ export interface Scenario {
   readonly figure?: Figure;
   /** The least that a run does, however slow the machine is. */
   readonly operations: number;
+  /** Fewer rounds than others, where one takes long and nothing is compared. */
+  readonly rounds?: number;
+  /** What is different in a quick run. */
+  readonly quick?: { readonly operations?: number; readonly rounds?: number };
   /** How many operations one message stands for. @default 1 */
   readonly perMessage?: number;
   /** What Halyard's ratio to bare `ws` is held to, and where it should end. */

@@ -88,6 +88,7 @@ export const scenarios: readonly Scenario[] = [
     figure: 'rssBytes',
     freshProcesses: true,
     operations: 2500,
+    quick: { operations: 800, rounds: 1 },
     bar: 1.35,
     goal: 1,
   },
@@ -114,6 +115,8 @@ export const scenarios: readonly Scenario[] = [
     plan: { kind: 'presence', clients: 10_000, overMs: 1000, counted: true },
     compared: false,
     operations: 10_000,
+    rounds: 3,
+    quick: { rounds: 1 },
   },
   {
     name: 'channels-memory',
@@ -121,9 +124,9 @@ export const scenarios: readonly Scenario[] = [
     servers: ['halyard'],
     plan: { kind: 'echo', endpoint: 'channels', connections: 100, inFlight: 1 },
     compared: false,
-    measure: channelsMemory,
+    measure: channelsMemory(100 * perMessage),
     figure: 'heapBytesLeft',
-    operations: 100 * perMessage,
+    operations: 0,
     perMessage,
   },
   {

@@ -6,7 +6,7 @@ export interface ChatMessage {
   readonly sequence: number;
 }
 
-/** How many different messages there are; a client sends them in turn, so that a reply out of order or mixed up is seen. */
+/** How many messages there are, each of its own length: a client sends them in turn, and sees what is out of turn by that. */
 export const variants = 16;
 
 /** How often a message that asks for something many times does it. */
@@ -14,8 +14,9 @@ export const perMessage = 1000;
 
 const words = 'the engine might compose elaborate and scientific pieces of music of any degree of complexity or extent';
 
-/** One of the messages; all of a size are equally long. @param textLength characters of the text: words, in a mixed order */
-export function chatMessage(variant: number, textLength = 32): ChatMessage {
+/** One of the messages. @param textLength characters of the shortest one's text: words, in a mixed order */
+export function chatMessage(variant: number, textLength = 25): ChatMessage {
+  const length = textLength + variant;
   const vocabulary = words.split(' ');
   let text = '';
   // A linear congruential generator (Numerical Recipes): the same text at each run.
@@ -23,7 +24,7 @@ export function chatMessage(variant: number, textLength = 32): ChatMessage {
     random = (random * 1_664_525 + 1_013_904_223) % 2 ** 32;
     text += `${vocabulary[Math.floor((random / 2 ** 32) * vocabulary.length)]} `;
   }
-  return { room: 'lobby', author: 'ada.lovelace', text: text.slice(0, textLength), sequence: 10 + variant };
+  return { room: 'lobby', author: 'ada.lovelace', text: text.slice(0, length), sequence: 10 + variant };
 }
 
 /** How often each part of a server ran: the runner compares it with what the clients saw. */

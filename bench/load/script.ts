@@ -12,7 +12,8 @@ const wholeText = 0x80 | opcode.text;
 /** What clients of a server say, made once: masked frames of all variants in a row, and what must come back for each. */
 export class Script {
   readonly #frames: Buffer;
-  readonly #frameLength: number;
+  /** Where each frame begins, and the last one ends. */
+  readonly #offsets: number[] = [0];
   protected readonly answers: readonly Buffer[];
   #seen = 0;
 
@@ -22,7 +23,7 @@ export class Script {
     const frames = messages.map((json) => maskedFrame(opcode.text, dialect.request(json)));
     // Twice, so that a burst that begins anywhere is one slice.
     this.#frames = Buffer.concat([...frames, ...frames]);
-    this.#frameLength = frames[0]!.length;
+    for (const frame of [...frames, ...frames]) this.#offsets.push(this.#offsets.at(-1)! + frame.length);
     this.answers = messages.map((json) => Buffer.from(dialect.reply(json)));
   }
 
@@ -30,7 +31,7 @@ export class Script {
   next(client: Client, count: number): Buffer {
     const from = client.sent;
     client.sent = (from + count) % variants;
-    return this.#frames.subarray(from * this.#frameLength, (from + count) * this.#frameLength);
+    return this.#frames.subarray(this.#offsets[from], this.#offsets[from + count]);
   }
 
   /** Counts an answer, which must be the one to the client's next message. Throws where it is not. */
