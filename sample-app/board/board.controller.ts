@@ -33,10 +33,10 @@ export class BoardController {
   async draw(
     @Param() { room }: RoomAddress,
     @Data('person') { id }: Person,
-    @Body() drawn: NewStroke,
+    @Body() { line, part, color, width, points }: NewStroke,
     connection: Connection,
   ) {
-    const stroke = { by: id, ...drawn };
+    const stroke = { by: id, line, part, color, width, points };
     if (this.store.add(room, stroke)) await connection.publish(boardOf(room), stroke, { event: 'drawn' });
   }
 

@@ -53,7 +53,7 @@ function openBoard() {
       notify(error.message);
     },
   });
-  new Pen($('canvas'), surface, {
+  const pen = new Pen(surface, {
     onMove: (x, y) => cursors.tell(socket, x, y),
     onStart: startLine,
     onGrow() {
@@ -66,6 +66,7 @@ function openBoard() {
     },
     onKeyboard: showKeyboard,
   });
+  pen.drawOn($('canvas'));
 
   function onEvent(event, payload, channel) {
     people.receive(event, payload, channel);
@@ -91,7 +92,10 @@ function openBoard() {
   }
 
   function startLine(x, y) {
-    if (outbox.isFull) return void notify('You are not connected, and no more can be kept.');
+    if (outbox.isFull) {
+      notify('You are not connected, and no more can be kept.');
+      return undefined;
+    }
     const { color, width } = Object.fromEntries(new FormData($('tools')));
     const id = crypto.getRandomValues(new Uint32Array(1))[0] >>> 1;
     const line = { id, color: Number(color), width: Number(width), points: [x, y], done: false };

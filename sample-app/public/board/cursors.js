@@ -40,7 +40,8 @@ export class Cursors {
   /** Tells the others where we are, in at most 25 frames a second. */
   tell(socket, x, y) {
     this.#place = [x, y];
-    this.#timer ??= setTimeout(() => {
+    if (this.#timer !== undefined) return;
+    this.#timer = setTimeout(() => {
       this.#timer = undefined;
       if (socket.bufferedAmount < maxBufferedBytes) socket.sendBytes(frameOf(this.#place));
     }, everyMs);

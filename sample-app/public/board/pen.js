@@ -12,28 +12,42 @@ export class Pen {
   #surface;
   #listener;
   #line;
+  /** Where the pointer was last. */
+  #pointer = {};
   #place = [boardWidth / 2, boardHeight / 2];
 
-  constructor(canvas, surface, listener) {
+  constructor(surface, listener) {
     this.#surface = surface;
     this.#listener = listener;
+  }
+
+  drawOn(canvas) {
     canvas.addEventListener('pointerdown', (event) => {
       if (!event.isPrimary || event.button !== 0) return;
       canvas.setPointerCapture(event.pointerId);
-      listener.onKeyboard(undefined);
+      this.#listener.onKeyboard(undefined);
       this.#end();
-      this.#start(surface.placeOf(event));
+      this.#start(this.#surface.placeOf(event));
     });
     canvas.addEventListener('pointermove', (event) => event.isPrimary && this.#moved(event));
-    for (const type of ['pointerup', 'pointercancel']) canvas.addEventListener(type, () => this.#end());
+    for (const type of ['pointerup', 'pointercancel']) {
+      canvas.addEventListener(type, (event) => event.isPrimary && this.#end());
+    }
     canvas.addEventListener('keydown', (event) => this.#pressed(event));
     canvas.addEventListener('blur', () => {
       this.#end();
-      listener.onKeyboard(undefined);
+      this.#listener.onKeyboard(undefined);
     });
   }
 
   #moved(event) {
+    // A browser also says that a pointer has moved when the page has changed below it.
+    const { clientX, clientY } = event;
+    if (clientX === this.#pointer.clientX && clientY === this.#pointer.clientY) return;
+    this.#pointer = { clientX, clientY };
+    // What the keyboard has begun it does not go on with.
+    if (event.buttons === 0) this.#end();
+    this.#listener.onKeyboard(undefined);
     // A fast pointer has been in more places than there are frames.
     const events = event.getCoalescedEvents?.() ?? [];
     for (const each of events.length > 0 ? events : [event]) this.#move(this.#surface.placeOf(each));
