@@ -1,9 +1,9 @@
-/** The strokes of a board: what the server has confirmed, in its order, and on top the own lines that it has not. */
+/** The lines of a board: those that the server has, in its order, and on top the own ones that are on their way to it. */
 export class Drawing {
   /** Whose lines are one's own. */
   you = '';
   #onChange;
-  #strokes = new Map();
+  #lines = new Map();
   #own = new Set();
 
   constructor(onChange) {
@@ -12,38 +12,35 @@ export class Drawing {
 
   /** All that is to be drawn, the oldest first. */
   *[Symbol.iterator]() {
-    yield* this.#strokes.values();
+    yield* this.#lines.values();
     yield* this.#own;
   }
 
   get isEmpty() {
-    return this.#strokes.size + this.#own.size === 0;
+    return this.#lines.size + this.#own.size === 0;
   }
 
   /** How many lines there are, and by how many people. */
   count() {
-    const strokes = [...this.#strokes.values()];
-    return {
-      lines: new Set(strokes.map(({ by, line }) => `${by} ${line}`)).size,
-      people: new Set(strokes.map(({ by }) => by)).size,
-    };
+    return { lines: this.#lines.size, people: new Set([...this.#lines.values()].map(({ by }) => by)).size };
   }
 
-  /** All that the server has; what it had confirmed and has not any more is gone. */
+  /** All that the server has; what it had taken and has not any more is gone. */
   reset(strokes) {
-    this.#strokes = new Map(strokes.map((stroke) => [keyOf(stroke), stroke]));
+    this.#lines.clear();
+    for (const stroke of strokes) this.#join(stroke);
     for (const line of this.#own) if (line.lastPart !== undefined) this.#own.delete(line);
     this.#onChange();
   }
 
   add(stroke) {
-    this.#strokes.set(keyOf(stroke), stroke);
+    this.#join(stroke);
     for (const line of this.#own) this.#release(line);
     this.#onChange();
   }
 
   undo({ by, line }) {
-    for (const [key, stroke] of this.#strokes) if (stroke.by === by && stroke.line === line) this.#strokes.delete(key);
+    this.#lines.delete(keyOf(by, line));
     this.#onChange();
   }
 
@@ -57,7 +54,7 @@ export class Drawing {
     this.#onChange();
   }
 
-  /** The server has all of it: once its last part has come back, it is shown as everybody sees it. */
+  /** The server has taken all of it: once its last part has come back, it is shown as everybody sees it. */
   confirmOwn(line, lastPart) {
     line.lastPart = lastPart;
     this.#release(line);
@@ -69,12 +66,22 @@ export class Drawing {
     this.#onChange();
   }
 
+  /** The pieces of a line become one again: each begins where the last one has ended. */
+  #join({ by, line, part, color, width, points }) {
+    const key = keyOf(by, line);
+    const known = this.#lines.get(key);
+    if (known === undefined) this.#lines.set(key, { by, part, color, width, points: [...points] });
+    else if (part > known.part) {
+      known.points.push(...points.slice(2));
+      known.part = part;
+    }
+  }
+
   #release(line) {
-    const last = { by: this.you, line: line.id, part: line.lastPart };
-    if (this.#strokes.has(keyOf(last))) this.#own.delete(line);
+    if (this.#lines.get(keyOf(this.you, line.id))?.part >= line.lastPart) this.#own.delete(line);
   }
 }
 
-function keyOf({ by, line, part }) {
-  return `${by} ${line} ${part}`;
+function keyOf(by, line) {
+  return `${by} ${line}`;
 }
