@@ -41,7 +41,8 @@ export class Actions extends Performable {
     if (join !== undefined) await connection.join(join);
     if (track !== undefined) {
       const { channel, userId, ...meta } = track;
-      await connection.track(channel, String(userId), { state: 'online', ...meta });
+      // Somebody who is nobody is refused as a key, and not shown as the user "undefined".
+      await connection.track(channel, String(userId ?? ''), { state: 'online', ...meta });
     }
     if (setPresence !== undefined) {
       const { channel, ...meta } = setPresence;
