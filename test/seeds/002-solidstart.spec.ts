@@ -1,8 +1,12 @@
 /**
- * Seed 002, SolidStart's page on WebSockets: each of its sections under its own heading. Its handler object with a peer is a
- * controller with hooks here, and a `Connection`. `useWebSocket`, its client, comes with a later release.
+ * Seed 002, SolidStart's page on WebSockets: each of its examples under its own heading. Its handler object with a peer is a
+ * controller with hooks here, and a `Connection`.
  */
-import { describe, expect, it } from '@jest/globals';
+import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { fileURLToPath } from 'node:url';
+import { transformAsync } from '@babel/core';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { IsIn, IsString } from 'class-validator';
 import {
   Body,
@@ -12,6 +16,8 @@ import {
   ConnectionError,
   Connections,
   Controller,
+  Get,
+  Header,
   Injectable,
   Json,
   Message,
@@ -20,12 +26,16 @@ import {
   OnError,
   Param,
   Query,
+  SetHeader,
   UseGuards,
   WebSocket,
   type Guard,
   type UpgradeContext,
 } from 'halyard';
 import { frame, testApp, until } from 'halyard/testing';
+import type { Browser } from 'playwright-core';
+import { describeInBrowser, startBrowser } from '../browser.js';
+import { ClientTab, clientText, withHost } from '../support/seed-client.js';
 
 /** The seed's `broadcast(message, exceptId)`. */
 @Injectable()
@@ -35,6 +45,12 @@ class Broadcaster {
   send(message: unknown, except?: Connection): void {
     for (const connection of this.connections) if (connection !== except) void connection.send(message);
   }
+}
+
+/** A file of a package that the tests have. */
+function packaged(path: string): string {
+  const root = createRequire(import.meta.url).resolve('solid-js/package.json');
+  return readFileSync(fileURLToPath(new URL(`../${path}`, `file://${root}`)), 'utf8');
 }
 
 describe('seed 002: SolidStart, WebSocket', () => {
@@ -83,7 +99,7 @@ describe('seed 002: SolidStart, WebSocket', () => {
     ]);
   });
 
-  it('Open Event, Message Event, Close Event', async () => {
+  describe('Connection Lifecycle', () => {
     @Controller('ws')
     class Handler {
       readonly connections = new Map<string, Connection>();
@@ -112,22 +128,41 @@ describe('seed 002: SolidStart, WebSocket', () => {
         for (const [id, peer] of this.connections) if (id !== exceptId) void peer.send(message);
       }
     }
-    const app = await testApp({ controllers: [Handler] });
-    const ada = await app.connect('/ws');
-    expect(await ada.next()).toBe('Welcome!');
-    const bob = await app.connect('/ws');
-    expect(await bob.next()).toBe('Welcome!');
-    expect(await ada.next()).toBe('User connected');
 
-    bob.send('/who');
-    expect(await bob.next()).toBe('no such command: /who');
-    bob.send('hello all');
-    expect(await ada.next()).toBe('hello all');
-    await bob.idle();
+    it('Open Event', async () => {
+      const app = await testApp({ controllers: [Handler] });
+      const ada = await app.connect('/ws');
+      expect(await ada.next()).toBe('Welcome!');
+      const bob = await app.connect('/ws');
+      expect(await bob.next()).toBe('Welcome!');
+      expect(await ada.next()).toBe('User connected');
+      await bob.idle();
+      expect([...app.get(Handler).connections.keys()]).toEqual(app.get(Connections).ids());
+    });
 
-    bob.terminate();
-    expect(await ada.next()).toBe('User disconnected');
-    expect(app.get(Handler).connections.size).toBe(1);
+    it('Message Event', async () => {
+      const app = await testApp({ controllers: [Handler] });
+      const [ada, bob] = [await app.connect('/ws'), await app.connect('/ws')];
+      expect([await ada.next(), await ada.next(), await bob.next()]).toEqual([
+        'Welcome!',
+        'User connected',
+        'Welcome!',
+      ]);
+      bob.send('/who');
+      expect(await bob.next()).toBe('no such command: /who');
+      bob.send('hello all');
+      expect(await ada.next()).toBe('hello all');
+      await bob.idle();
+    });
+
+    it('Close Event', async () => {
+      const app = await testApp({ controllers: [Handler] });
+      const [ada, bob] = [await app.connect('/ws'), await app.connect('/ws')];
+      expect([await ada.next(), await ada.next()]).toEqual(['Welcome!', 'User connected']);
+      bob.terminate();
+      expect(await ada.next()).toBe('User disconnected');
+      expect(app.get(Handler).connections.size).toBe(1);
+    });
   });
 
   it('Error Event: a broken frame reaches the hook, and the connection is closed', async () => {
@@ -179,6 +214,103 @@ describe('seed 002: SolidStart, WebSocket', () => {
     client.send('anything');
     expect((await client.json<{ event: string }>()).event).toBe('error');
     expect(await client.closed()).toEqual({ code: 1011, reason: 'critical error', wasClean: true });
+  });
+
+  describeInBrowser('Client Connection', () => {
+    let browser: Browser;
+    beforeAll(async () => {
+      browser = await startBrowser();
+    }, 60_000);
+    afterAll(() => browser.close());
+
+    /** Sends what comes to all, as the seed's chat does. */
+    @Controller('ws')
+    class Chat {
+      @OnConnect()
+      async open(peer: Connection): Promise<string> {
+        await peer.join('chat');
+        return 'Welcome!';
+      }
+      @WebSocket()
+      message(peer: Connection, @Body() text: string): void {
+        void peer.publish('chat', text);
+      }
+    }
+
+    /** Solid's component in a page, with Solid from its package. */
+    @Controller()
+    class SolidPage {
+      @Get('client')
+      @SetHeader('content-type', 'text/html')
+      page(): string {
+        const imports = { 'solid-js': '/solid-js.js', 'solid-js/web': '/solid-js-web.js' };
+        return `<!doctype html><title>client</title><link rel="icon" href="data:,">
+          <script type="importmap">${JSON.stringify({ imports })}</script>
+          <body><script type="module" src="/client.js"></script></body>`;
+      }
+      @Get('client.js')
+      @SetHeader('content-type', 'text/javascript')
+      client(@Header('host') host: string): string {
+        return withHost(compiled, host);
+      }
+      @Get('solid-js.js')
+      @SetHeader('content-type', 'text/javascript')
+      solid(): string {
+        return packaged('solid-js/dist/solid.js');
+      }
+      @Get('solid-js-web.js')
+      @SetHeader('content-type', 'text/javascript')
+      web(): string {
+        return packaged('solid-js/web/dist/web.js');
+      }
+    }
+
+    /** As Solid's own set-up compiles it: the seed's hook and component to the letter, what they import, and what shows them. */
+    let compiled: string;
+    beforeAll(async () => {
+      const source = `
+        import { createSignal, For, onCleanup, onMount } from 'solid-js';
+        import { render } from 'solid-js/web';
+        ${clientText('002-basic-client.tsx')}
+        ${clientText('002-usage-in-component.tsx')}
+        globalThis.dispose = render(() => <Chat />, document.body);
+      `;
+      const presets = ['babel-preset-solid', '@babel/preset-typescript'];
+      const result = await transformAsync(source, {
+        filename: 'client.tsx',
+        presets,
+        configFile: false,
+        babelrc: false,
+      });
+      compiled = result!.code!;
+    }, 60_000);
+
+    it('Basic Client: connects when it is mounted, and closes when it is disposed of', async () => {
+      const app = await testApp({ controllers: [Chat, SolidPage] });
+      const tab = await ClientTab.open(browser, app);
+      await until(() => app.get(Connections).count() === 1, { timeout: 30_000 });
+      await tab.page.getByText('Welcome!').waitFor();
+      await tab.page.evaluate('dispose()');
+      await until(() => app.get(Connections).count() === 0, { timeout: 30_000 });
+      expect(tab.errors).toEqual([]);
+    }, 60_000);
+
+    it('Usage in Component: shows what comes, and sends what is typed', async () => {
+      const app = await testApp({ controllers: [Chat, SolidPage] });
+      const tab = await ClientTab.open(browser, app);
+      const shown = tab.page.locator('div > div');
+      await shown.filter({ hasText: 'Welcome!' }).waitFor();
+      const bob = await app.connect('/ws');
+      expect(await bob.next()).toBe('Welcome!');
+      await tab.page.locator('input').fill('hello from a component');
+      await tab.page.getByRole('button', { name: 'Send' }).click();
+      expect(await bob.next({ timeout: 30_000 })).toBe('hello from a component');
+      bob.send('hello, component');
+      await shown.filter({ hasText: 'hello, component' }).waitFor();
+      expect(await shown.allTextContents()).toEqual(['Welcome!', 'hello from a component', 'hello, component']);
+      expect(await tab.page.locator('input').inputValue()).toBe('');
+      expect(tab.errors).toEqual([]);
+    }, 60_000);
   });
 
   describe('Message Handling', () => {

@@ -11,8 +11,16 @@ const slow = { timeout: 30_000 };
 
 /** The text of `test/seeds/clients/<name>.txt`. Of a host that it names, `localhost:3000` say, it gets the app's. */
 export function clientCode(name: string, app: TestApp): string {
+  return withHost(clientText(name), new URL(app.url).host);
+}
+
+export function clientText(name: string): string {
   const file = fileURLToPath(new URL(`../../../test/seeds/clients/${name}.txt`, import.meta.url));
-  return readFileSync(file, 'utf8').replaceAll(/\blocalhost:\d+/g, new URL(app.url).host);
+  return readFileSync(file, 'utf8');
+}
+
+export function withHost(code: string, host: string): string {
+  return code.replaceAll(/\blocalhost:\d+/g, host);
 }
 
 /** Serves the page that the scripts run in. */
