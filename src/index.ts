@@ -3,7 +3,7 @@ import 'reflect-metadata';
 
 // The app
 export { createApp } from './app/create-app.js';
-export { App, type AppMetrics, type Listening, type ListenOptions } from './app/app.js';
+export { App, type AppHealth, type AppMetrics, type Listening, type ListenOptions } from './app/app.js';
 export type { AppOptions, LimitOptions, NodeOptions, ShutdownOptions } from './app/settings.js';
 export type { RouteDescription } from './app/describe.js';
 export { ConnectionError } from './app/builtins.js';
@@ -127,6 +127,7 @@ export type {
 } from './styles/inbox-event.js';
 
 // Between nodes
+export { createPublisher, Publisher, type PublisherOptions } from './app/publisher.js';
 export { clusterBroker, type ClusterBrokerOptions } from './broker/cluster.js';
 export { memoryBroker } from './broker/memory.js';
 export type { Broker, BrokerHealth, LinkState, Unsubscribe } from './broker/broker.js';

@@ -2,7 +2,7 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { describe, expect, it } from '@jest/globals';
 import { Body, Channels, Connection, Connections, Controller, Json, OnConnect, WebSocket } from 'halyard';
-import { testApp, type TestApp } from 'halyard/testing';
+import { testApp, until, type TestApp } from 'halyard/testing';
 import { FaultyEngine, type FaultyBroker } from './support/faulty-broker.js';
 import { Ledger } from './support/ledger.js';
 
@@ -199,5 +199,56 @@ describe('an outage of the broker', () => {
     expect(logged.map(({ level }) => level)).toEqual([40, 30, 40, 30]);
     expect(logged[0]!.msg).toBe('the link to the broker is down');
     expect(app.app.metrics().linkLosses).toBe(2);
+  });
+
+  it('R-http-health readyz is 503 while the link is down, and healthz is not', async () => {
+    const { app, broker } = await start();
+    const ask = async (path: string): Promise<unknown> => {
+      const { status, body } = await app.request(path);
+      return [status, body];
+    };
+    expect(await ask('/readyz')).toEqual([200, { status: 'ok' }]);
+    broker.cut();
+    expect(await ask('/readyz')).toEqual([503, { status: 'broker down' }]);
+    expect(await ask('/healthz')).toEqual([200, { status: 'ok' }]);
+    broker.mend();
+    expect(await ask('/readyz')).toEqual([200, { status: 'ok' }]);
+  });
+});
+
+describe('the health of an app', () => {
+  it('R-set-health tells whether it takes clients, how its broker is, and which nodes are alive', async () => {
+    const engine = new FaultyEngine();
+    const [broker, other] = [engine.node(), engine.node()];
+    const node = { heartbeat: 20, lease: '1h' };
+    const one = await testApp({ controllers: [Room], broker, node: { ...node, name: 'one' } });
+    expect(one.app.health()).toEqual({
+      ready: true,
+      draining: false,
+      broker: { link: 'up', queued: 0 },
+      node: 'one',
+      nodes: [],
+    });
+    const two = await testApp({ controllers: [Room], broker: other, node: { ...node, name: 'two' } });
+    await until(() => one.app.health().nodes.length === 1 && two.app.health().nodes.length === 1);
+    expect([one.app.health().nodes, two.app.health().nodes]).toEqual([['two'], ['one']]);
+    broker.cut();
+    expect(one.app.health()).toMatchObject({ ready: false, broker: { link: 'down' }, nodes: ['two'] });
+    broker.mend();
+    expect(one.app.health()).toMatchObject({ ready: true });
+    await two.close();
+    expect(two.app.health()).toMatchObject({ ready: false, draining: true, broker: { link: 'up' } });
+    await until(() => one.app.health().nodes.length === 0);
+  });
+
+  it('R-set-health an app without other nodes has a broker in memory, which is up', async () => {
+    const { app } = await testApp({ controllers: [Room] });
+    expect(app.health()).toEqual({
+      ready: true,
+      draining: false,
+      broker: { link: 'up', queued: expect.any(Number) as unknown },
+      node: expect.any(String) as unknown,
+      nodes: [],
+    });
   });
 });

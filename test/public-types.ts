@@ -718,7 +718,35 @@ export type TheApp = [
         readonly handler: (req: IncomingMessage, res: ServerResponse, next?: (error?: unknown) => void) => void;
         readonly routes: () => readonly halyard.RouteDescription[];
         readonly metrics: () => halyard.AppMetrics;
+        readonly health: () => halyard.AppHealth;
         readonly close: () => Promise<void>;
+      }
+    >
+  >,
+  Check<
+    Reads<
+      halyard.AppHealth,
+      {
+        readonly ready: boolean;
+        readonly draining: boolean;
+        readonly broker: halyard.BrokerHealth;
+        readonly node: string;
+        readonly nodes: readonly string[];
+      }
+    >
+  >,
+  Check<Fills<halyard.PublisherOptions, { broker: halyard.Broker }>>,
+  Check<Reads<typeof halyard.createPublisher, (options: halyard.PublisherOptions) => halyard.Publisher>>,
+  Check<
+    Reads<
+      halyard.Publisher,
+      {
+        readonly publish: (channel: string, value: unknown, options?: halyard.PublishOptions) => Promise<void>;
+        readonly send: (id: string, value: unknown) => Promise<void>;
+        readonly sendToUser: (user: string, value: unknown) => Promise<void>;
+        readonly broadcast: (value: unknown, options?: halyard.BroadcastOptions) => Promise<void>;
+        readonly close: (id: string, options?: halyard.CloseOptions) => Promise<void>;
+        readonly closeUser: (user: string, options?: halyard.CloseOptions) => Promise<void>;
       }
     >
   >,

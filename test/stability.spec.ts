@@ -13,16 +13,16 @@ const values = `
   Actions All Answer App Body BootError BrokerUnavailableError Catch Channels CleanUp CloseInfo CloseWebSocket CloseWith Connection ConnectionError ConnectionEvent
   Connections Context Controller Cookie DROP Data DefaultValuePipe Delete Get HalyardError Head Header HttpCode HttpError
   Inbox Inject Injectable InvalidCloseCodeError Ip Json Message NodeTimeoutError OnConnect OnDisconnect OnError Optional Options Param
-  ParseArrayPipe ParseBoolPipe ParseEnumPipe ParseFloatPipe ParseIntPipe ParseUUIDPipe Patch Post Presence Put Query Redirect
+  ParseArrayPipe ParseBoolPipe ParseEnumPipe ParseFloatPipe ParseIntPipe ParseUUIDPipe Patch Post Presence Publisher Put Query Redirect
   Refusal Reply Request Sender SetHeader SetMetadata Sse SseEvent Use UseCatchers UseGuards UseInterceptors UseMiddleware
-  UseObservers UsePipes WebSocket WebSocketMode actions answer closeWith clusterBroker connect createApp createParamDecorator each memoryBroker refuse
+  UseObservers UsePipes WebSocket WebSocketMode actions answer closeWith clusterBroker connect createApp createParamDecorator createPublisher each memoryBroker refuse
 `;
 
 const types = `
-  ActionSet AppMetrics AppOptions BootCode BroadcastOptions Broker BrokerHealth CloseOptions ClusterBrokerOptions ClusterOptions LinkState Unsubscribe BootProblem Catcher Class ConnectContext ConnectionData ConnectionOptions Container
+  ActionSet AppHealth AppMetrics AppOptions BootCode BroadcastOptions Broker BrokerHealth CloseOptions ClusterBrokerOptions ClusterOptions LinkState Unsubscribe BootProblem Catcher Class ConnectContext ConnectionData ConnectionOptions Container
   ContainerScope ControllerOptions CookieOptions DisconnectContext DropReason Dropped Duration Each ErrorPayload Guard
   HttpContext InboxDropped InboxEvent InboxMessage InboxPresence InboxPresenceCount InboxPublication InboxTimeout Interceptor JoinOptions LimitOptions ListenOptions Listening MaybePromise MessageContext MessageOptions Meta Middleware Mode
-  NodeOptions Observer Order Origins Outcome ParameterInfo Pipe PresenceListener PresenceMetrics Present PresentMeta Provider PublishOptions RateLimit ReceiveOptions Ref Route RouteDescription Scope
+  NodeOptions Observer Order Origins Outcome ParameterInfo Pipe PresenceListener PresenceMetrics Present PresentMeta Provider PublishOptions PublisherOptions RateLimit ReceiveOptions Ref Route RouteDescription Scope
   ShutdownOptions Size SlowConsumer Stage Token TrackOptions TrustProxy UpgradeContext WebSocketOptions WireCode
 `;
 

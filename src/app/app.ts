@@ -1,5 +1,6 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Logger } from 'pino';
+import type { Broker, BrokerHealth } from '../broker/broker.js';
 import type { Endpoint, PathHandle } from '../connection/path.js';
 import type { Services } from '../connection/services.js';
 import type { HalyardContainer } from '../di/container.js';
@@ -52,11 +53,24 @@ export interface AppMetrics {
   readonly linkLosses: number;
 }
 
+/** How an app is. */
+export interface AppHealth {
+  /** It takes clients: it is not draining, and the link to the broker is up. What `/readyz` answers. */
+  readonly ready: boolean;
+  readonly draining: boolean;
+  readonly broker: BrokerHealth;
+  /** What other nodes call this one. */
+  readonly node: string;
+  /** The names of the other nodes that are alive; while the link is down, of those that last were. */
+  readonly nodes: readonly string[];
+}
+
 /** What `createApp` puts together. */
 export interface AppParts {
   readonly settings: Settings;
   readonly logger: Logger;
   readonly container: HalyardContainer;
+  readonly broker: Broker;
   readonly services: Services;
   readonly members: Membership;
   readonly questions: Questions;
@@ -165,6 +179,15 @@ export class App {
       channels: services.channels.size,
       linkLosses: members.linkLosses,
     };
+  }
+
+  /** Whether it takes clients, and how it gets on with its broker and the other nodes. */
+  health(): AppHealth {
+    const { broker, members, state } = this.#parts;
+    const { draining } = state;
+    const health = broker.health();
+    const nodes = [...members.peers.values()].map(({ name }) => name);
+    return { ready: !draining && health.link === 'up', draining, broker: health, node: members.name, nodes };
   }
 
   /**

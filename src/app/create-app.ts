@@ -137,6 +137,7 @@ export async function createApp(options: AppOptions = {}): Promise<App> {
     handshakeMs: settings.handshakeMs,
     configure: options.http,
     isDraining: () => state.draining,
+    isLinked: () => broker.health().link === 'up',
   });
 
   try {
@@ -188,6 +189,7 @@ export async function createApp(options: AppOptions = {}): Promise<App> {
     settings,
     logger,
     container,
+    broker,
     services,
     members,
     questions,

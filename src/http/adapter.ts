@@ -14,6 +14,8 @@ export interface HttpAdapterOptions extends ServerOptions {
   readonly configure?: ((fastify: FastifyInstance) => MaybePromise<void>) | undefined;
   /** `/readyz` is 503, and responses end their connections. */
   isDraining(): boolean;
+  /** Other nodes can be reached. Without it `/readyz` is 503. */
+  isLinked(): boolean;
 }
 
 /** Fastify's own type, for those who are not to know Fastify. */
@@ -116,7 +118,7 @@ export class HttpAdapter {
     this.fastify.register(async (scope) => {
       addEndpoints(scope, this.#endpoints);
       addUpgradeHints(scope, this.#webSocketOnlyPaths, exposeErrors);
-      this.#health = addHealth(scope, () => (this.#options.isDraining() ? 'draining' : undefined));
+      this.#health = addHealth(scope, () => this.#whyUnready());
     });
     // Not encapsulated: what is found nowhere is nobody's.
     this.fastify.register(
@@ -126,6 +128,11 @@ export class HttpAdapter {
     );
     await this.fastify.ready();
     this.#ready = true;
+  }
+
+  #whyUnready(): string | undefined {
+    if (this.#options.isDraining()) return 'draining';
+    return this.#options.isLinked() ? undefined : 'broker down';
   }
 
   async #bind(port: number, host: string | undefined): Promise<void> {

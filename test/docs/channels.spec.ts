@@ -1,8 +1,9 @@
 /** The code of docs/channels.md, run. */
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import type { Class } from 'halyard';
-import { testApp, until, type TestApp } from 'halyard/testing';
+import { Connection, Controller, OnConnect, type Class } from 'halyard';
+import { testApp, until, type TestApp, type TestClient } from 'halyard/testing';
 import { Document } from '../support/document.js';
+import { FaultyEngine } from '../support/faulty-broker.js';
 
 let doc: Document;
 
@@ -12,6 +13,14 @@ beforeAll(() => {
     Brokers: `
       import { testApp as createApp } from 'halyard/testing';
       import { RoomController } from './channels-and-connections.js';`,
+    'From a process without a server': `
+      import { RoomController } from './channels-and-connections.js';
+      import { testApp } from 'halyard/testing';
+      const broker = memoryBroker();
+      const app = await testApp({ controllers: [RoomController], broker });
+      const client = await app.connect('/rooms/lobby');
+      await client.ping();
+      for (const connection of app.get(Connections)) connection.user = 'ada';`,
   });
 }, 60_000);
 afterAll(() => doc?.close());
@@ -42,6 +51,35 @@ describe('docs/channels.md', () => {
     await until(() => one.app.metrics().channels + other.app.metrics().channels === 2);
     ada.send('hello');
     expect(await bob.json()).toMatchObject({ event: 'chat', payload: { text: 'hello' } });
+  });
+
+  it('has a publisher that reaches an app', async () => {
+    const { client } = await doc.module<{ client: TestClient }>('From a process without a server');
+    expect(await client.json()).toEqual({
+      event: 'notice',
+      channel: 'room:lobby',
+      payload: { text: 'the backup is done' },
+    });
+    expect(await client.next()).toBe('your export is ready');
+  });
+
+  it('has a frame that tells of an outage', async () => {
+    const [gap] = doc.frames('Outages');
+    @Controller('rooms/lobby')
+    class Lobby {
+      @OnConnect()
+      async enter(connection: Connection): Promise<string> {
+        await connection.join('room:lobby', { gaps: true });
+        return 'welcome';
+      }
+    }
+    const broker = new FaultyEngine().node();
+    const app = await testApp({ controllers: [Lobby], broker });
+    const client = await app.connect('/rooms/lobby');
+    expect(await client.next()).toBe('welcome');
+    broker.cut();
+    broker.mend();
+    expect(await client.json()).toEqual(gap);
   });
 
   it('has no code that is not run', () => {
