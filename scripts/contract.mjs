@@ -67,7 +67,7 @@ function main(root) {
   const testDirectory = join(root, 'test');
   const specs = existsSync(testDirectory)
     ? readdirSync(testDirectory, { recursive: true })
-        .filter((path) => path.endsWith('.spec.ts'))
+        .filter((path) => /\.(?:spec|chaos)\.ts$/.test(path))
         .sort()
     : [];
   let names = 0;

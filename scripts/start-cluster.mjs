@@ -61,13 +61,15 @@ async function startRedis() {
     'no',
   ];
   const ready = new Promise((resolve, reject) => {
-    const redis = run('redis-server', args, { stdio: ['ignore', 'pipe', 'inherit'] }, (error) => {
+    /** @param {Error & { code?: string }} error */
+    const whenGone = (error) => {
       const isMissing = error.code === 'ENOENT';
       const remedy =
         'set REDIS_URL to a Redis of yours, or install one (Debian: apt-get install redis-server; macOS: brew install redis)';
       reject(isMissing ? new Error(`redis-server is not installed: ${remedy}`) : error);
       if (!isMissing) stop(1);
-    });
+    };
+    const redis = run('redis-server', args, { stdio: ['ignore', 'pipe', 'inherit'] }, whenGone);
     redis.stdout.on('data', (chunk) => {
       if (chunk.includes('Ready to accept connections')) resolve();
     });
@@ -78,7 +80,9 @@ async function startRedis() {
 
 for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => stop(0));
 try {
-  const REDIS_URL = process.env.REDIS_URL || (await startRedis());
+  // Set and empty is not set.
+  const named = process.env.REDIS_URL ?? '';
+  const REDIS_URL = named === '' ? await startRedis() : named;
   for (const [index, name] of ['one', 'two'].entries()) {
     const env = { ...process.env, REDIS_URL, STAFF_KEY, PORT: `${port === 0 ? 0 : port + index}` };
     // One that dies does not take the other with it: that is what there are two for.

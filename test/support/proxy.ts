@@ -21,6 +21,8 @@ interface Pair {
 export class Proxy {
   /** How long each chunk takes, in either direction. What is under way stays in order. */
   delayMs = 0;
+  /** New connections are reset. */
+  isRefusing = false;
   readonly #server: Server;
   readonly #pairs = new Set<Pair>();
   #isFrozen = false;
@@ -76,6 +78,7 @@ export class Proxy {
   }
 
   #accept(client: Socket): void {
+    if (this.isRefusing) return void client.resetAndDestroy();
     const target = connect(this.targetPort, '127.0.0.1');
     const pair: Pair = { client, target, isFrozen: false };
     this.#pairs.add(pair);

@@ -11,6 +11,11 @@ export function randomSeeds(count: number): number[] {
 /** Numbers from 0 to 1 that a failed run can be repeated with: prints its seed. */
 export function seededRandom(seed: number = randomSeeds(1)[0]!): () => number {
   process.stdout.write(`SEED=${seed}\n`);
+  return randomFrom(seed);
+}
+
+/** Always the same numbers from 0 to 1 for a seed. */
+export function randomFrom(seed: number): () => number {
   let state = seed;
   // mulberry32, https://gist.github.com/tommyettinger/46a874533244883189143505d203312c
   return () => {

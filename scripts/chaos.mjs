@@ -1,0 +1,25 @@
+// `npm run test:chaos -- [--seeds 20] [--seed 12345] [--engine redis|nats] [--only 'part of a name'] [--no-build]`
+import { parseArgs } from 'node:util';
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    seeds: { type: 'string', default: '1' },
+    seed: { type: 'string' },
+    engine: { type: 'string' },
+    only: { type: 'string' },
+    'no-build': { type: 'boolean', default: false },
+  },
+});
+process.env.CHAOS_SEEDS = values.seeds;
+if (values.seed !== undefined) process.env.CHAOS_SEED = values.seed;
+if (values.only !== undefined) process.env.CHAOS_ONLY = values.only;
+process.argv = [
+  ...process.argv.slice(0, 2),
+  '--config',
+  'jest.chaos.config.mjs',
+  ...(values['no-build'] ? ['--no-build'] : []),
+  ...(values.engine === undefined ? [] : [`${values.engine}.chaos.js`]),
+  ...positionals,
+];
+await import('./test.mjs');
