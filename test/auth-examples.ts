@@ -301,10 +301,7 @@ export class GameController {
 export class SignOut {
   constructor(private readonly connections: Connections) {}
 
-  /** Closes the connections that a user has to this process. */
-  everywhere(user: string): void {
-    for (const connection of this.connections) {
-      if (connection.user === user) connection.close(4401, 'signed out');
-    }
+  everywhere(user: string): Promise<void> {
+    return this.connections.closeUser(user, { code: 4401, reason: 'signed out' });
   }
 }

@@ -1,4 +1,5 @@
 /** The ways that docs/auth.md shows, gone from end to end. */
+import { readFileSync } from 'node:fs';
 import type { IncomingMessage } from 'node:http';
 import { describe, expect, it } from '@jest/globals';
 import session from 'express-session';
@@ -231,7 +232,7 @@ describe('A ticket', () => {
 });
 
 describe('Signing out', () => {
-  it('closes the connections of a user to this process', async () => {
+  it('closes the connections of a user', async () => {
     const app = await start([FeedController]);
     const tokens = app.get(Tokens);
     const [ada1, ada2, bob] = await Promise.all(
@@ -239,11 +240,23 @@ describe('Signing out', () => {
         app.connect('/feed', { headers: { authorization: `Bearer ${tokens.issue(user)}` } }),
       ),
     );
-    app.get(SignOut).everywhere('ada');
+    await app.get(SignOut).everywhere('ada');
     for (const client of [ada1!, ada2!]) {
       expect(await client.closed()).toMatchObject({ code: 4401, reason: 'signed out' });
     }
     bob!.send('still here');
     expect(await bob!.next()).toBe('bob: still here');
+  });
+});
+
+describe('docs/auth.md', () => {
+  it('shows the classes that are run here, as they are', () => {
+    const read = (path: string): string => readFileSync(new URL(`../../${path}`, import.meta.url), 'utf8');
+    const plain = (code: string): string => code.replaceAll('export ', '').replace(/\s+/g, ' ').trim();
+    const examples = plain(read('test/auth-examples.ts'));
+    const blocks = [...read('docs/auth.md').matchAll(/^```ts\n([\s\S]*?)^```$/gm)].map(([, code]) => code!);
+    const classes = blocks.flatMap((code) => code.split(/\n\n(?=\S)/)).filter((part) => /^class /m.test(part));
+    expect(classes.length).toBeGreaterThan(15);
+    expect(classes.filter((code) => !examples.includes(plain(code)))).toEqual([]);
   });
 });

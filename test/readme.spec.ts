@@ -5,7 +5,8 @@ import { once } from 'node:events';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { TestClient } from 'halyard/testing';
+import { TestClient, type TestApp } from 'halyard/testing';
+import { Document } from './support/document.js';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
 const readme = readFileSync(join(root, 'README.md'), 'utf8');
@@ -69,6 +70,42 @@ describe('the README', () => {
     } finally {
       child.kill('SIGTERM');
       await once(child, 'exit');
+    }
+  }, 30_000);
+
+  it('has an error frame and a test that are true', async () => {
+    const doc = new Document('README.md', {
+      'When something goes wrong': '',
+      'Testing your app': `
+        import { expect } from '@jest/globals';
+        class Clock {}
+        class FixedClock extends Clock {}
+        class ChatMessage {
+          @IsString()
+          @Length(1, 500)
+          text!: string;
+        }
+        @Controller('rooms/:room')
+        class RoomController {
+          constructor(readonly clock: Clock) {}
+          @OnConnect()
+          enter(@Param('room') room: string): string {
+            if (!(this.clock instanceof FixedClock)) throw new Error('not the clock of the test');
+            return 'welcome to ' + room;
+          }
+          @WebSocket()
+          post(@Body() message: ChatMessage): void {}
+        }`,
+    });
+    try {
+      const { app, client } = await doc.module<{ app: TestApp; client: TestClient }>('Testing your app');
+      client.send({ text: '' });
+      const frame = await client.next();
+      const [shown] = doc.frames('When something goes wrong');
+      expect(JSON.parse(frame.toString().replace(/"message":"text must[^"]*"/, '"message":"…"'))).toEqual(shown);
+      await app.close();
+    } finally {
+      doc.close();
     }
   }, 30_000);
 });

@@ -32,6 +32,8 @@ interface Block {
 }
 
 export class Document {
+  /** The page as it is. */
+  readonly text: string;
   readonly #blocks: readonly Block[];
   readonly #untaken: Set<Block>;
   readonly #folder: string;
@@ -44,7 +46,8 @@ export class Document {
    * @throws what the compiler complains of
    */
   constructor(path: string, given: Readonly<Record<string, string>> = {}) {
-    this.#blocks = blocksOf(readFileSync(join(root, path), 'utf8'));
+    this.text = readFileSync(join(root, path), 'utf8');
+    this.#blocks = blocksOf(this.text);
     this.#untaken = new Set(this.#blocks.filter(({ language }) => ['ts', 'js', 'json'].includes(language)));
     mkdirSync(join(root, 'build'), { recursive: true });
     // Inside the checkout, so that `halyard` is this package.
@@ -131,7 +134,7 @@ async function load<T>(file: string): Promise<T> {
 function blocksOf(markdown: string): Block[] {
   const blocks: Block[] = [];
   let heading = '';
-  for (const [, title, language, code] of markdown.matchAll(/^#{1,6} (.+)$|^```(\w+)\n([\s\S]*?)^```$/gm)) {
+  for (const [, title, language, code] of markdown.matchAll(/^#{1,6} (.+)$|^ *```(\w+)\n([\s\S]*?)^ *```$/gm)) {
     if (title !== undefined) heading = title;
     else blocks.push({ heading, language: language!, code: code! });
   }
