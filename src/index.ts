@@ -119,6 +119,7 @@ export { Inbox, type ReceiveOptions } from './styles/inbox.js';
 export type {
   InboxDropped,
   InboxEvent,
+  InboxGap,
   InboxMessage,
   InboxPresence,
   InboxPresenceCount,

@@ -18,6 +18,7 @@ import {
   type Interceptor,
 } from 'halyard';
 import { testApp, until, type TestApp, type TestClient } from 'halyard/testing';
+import { FaultyEngine } from './support/faulty-broker.js';
 
 /** What the endpoints' inboxes gave, as the client is told of it. */
 function told(event: InboxEvent | InboxTimeout): unknown {
@@ -441,6 +442,30 @@ describe('an inbox', () => {
     expect(await ada.json()).toMatchObject(joined);
     bo.terminate();
     expect(await ada.json()).toMatchObject({ ...joined, eventType: 'leave' });
+  });
+
+  it('R-inbox-nodes gets a gap where the broker was away, and the client gets none', async () => {
+    @Controller('wary')
+    class Wary {
+      @WebSocket()
+      async run(inbox: Inbox, connection: Connection): Promise<unknown> {
+        await connection.join('room', { gaps: true });
+        await connection.send('joined');
+        return [await inbox.receiveAny(), await inbox.receiveAny()];
+      }
+    }
+    const broker = new FaultyEngine().node();
+    const app = await testApp({ controllers: [Wary], broker });
+    const client = await app.connect('/wary');
+    expect(await client.next()).toBe('joined');
+    broker.cut();
+    broker.mend();
+    await app.get(Channels).publish('room', 'after');
+    expect(await client.json()).toMatchObject([
+      { type: 'gap', channel: 'room' },
+      { type: 'channel', data: 'after' },
+    ]);
+    expect(app.app.metrics().drops).toMatchObject({ gap: 1 });
   });
 
   it('R-inbox-send may be told from a Sender, a generator and interceptors', async () => {

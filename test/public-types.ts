@@ -360,6 +360,7 @@ export type Components = [
       | halyard.InboxPresence
       | halyard.InboxPresenceCount
       | halyard.InboxDropped
+      | halyard.InboxGap
     >
   >,
   Check<Reads<halyard.InboxMessage, { type: 'message'; message: halyard.Message }>>,
@@ -391,6 +392,7 @@ export type Components = [
   >,
   Check<Reads<halyard.InboxPresenceCount, { type: 'presence_count'; channel: string; count: number }>>,
   Check<Reads<halyard.InboxDropped, { type: 'dropped'; channel: string; count: number }>>,
+  Check<Reads<halyard.InboxGap, { type: 'gap'; channel: string }>>,
   Check<Reads<halyard.InboxTimeout, { type: 'timeout' }>>,
   Check<Reads<typeof halyard.actions, (set: halyard.ActionSet) => halyard.Actions>>,
   Check<

@@ -21,7 +21,7 @@ const values = `
 const types = `
   ActionSet AppHealth AppMetrics AppOptions BootCode BroadcastOptions Broker BrokerHealth CloseOptions ClusterBrokerOptions ClusterOptions LinkState Unsubscribe BootProblem Catcher Class ConnectContext ConnectionData ConnectionOptions Container
   ContainerScope ControllerOptions CookieOptions DisconnectContext DropReason Dropped Duration Each ErrorPayload Guard
-  HttpContext InboxDropped InboxEvent InboxMessage InboxPresence InboxPresenceCount InboxPublication InboxTimeout Interceptor JoinOptions LimitOptions ListenOptions Listening MaybePromise MessageContext MessageOptions Meta Middleware Mode
+  HttpContext InboxDropped InboxEvent InboxGap InboxMessage InboxPresence InboxPresenceCount InboxPublication InboxTimeout Interceptor JoinOptions LimitOptions ListenOptions Listening MaybePromise MessageContext MessageOptions Meta Middleware Mode
   NodeOptions Observer Order Origins Outcome ParameterInfo Pipe PresenceListener PresenceMetrics Present PresentMeta Provider PublishOptions PublisherOptions RateLimit ReceiveOptions Ref Route RouteDescription Scope
   ShutdownOptions Size SlowConsumer Stage Token TrackOptions TrustProxy UpgradeContext WebSocketOptions WireCode
 `;

@@ -156,7 +156,8 @@ export class Connection {
   /** @internal Publications of a channel may have been lost. */
   missed(channel: string): void {
     if (this.state !== 'open') return;
-    void this.outbound.send(this.protocol.encodeGap(channel));
+    if (this.reader) this.reader.readGap(channel);
+    else void this.outbound.send(this.protocol.encodeGap(channel));
     this.host?.missed(channel);
   }
 

@@ -16,6 +16,8 @@ export interface PublicationTarget {
 export interface Reader extends PublicationTarget, PresenceReader {
   /** A message of the client. @returns false: it comes too late */
   take(message: Message): boolean;
+  /** Publications of a channel may have been lost on their way. */
+  readGap(channel: string): void;
   /** Nothing more comes. What is there can still be read. */
   end(): void;
   /** Drops what was not read. @returns how much it was */

@@ -50,10 +50,16 @@ export interface InboxDropped {
   readonly count: number;
 }
 
+/** The broker was away: publications of the channel, which was joined with `gaps`, may have been lost before this. */
+export interface InboxGap {
+  readonly type: 'gap';
+  readonly channel: string;
+}
+
 /** Nothing came in time. */
 export interface InboxTimeout {
   readonly type: 'timeout';
 }
 
 /** What comes to an inbox. */
-export type InboxEvent = InboxMessage | InboxPublication | InboxPresence | InboxPresenceCount | InboxDropped;
+export type InboxEvent = InboxMessage | InboxPublication | InboxPresence | InboxPresenceCount | InboxDropped | InboxGap;

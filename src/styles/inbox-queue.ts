@@ -111,6 +111,10 @@ export class InboxQueue implements Reader {
     this.#add(channel, 'count', 0, () => ({ type: 'presence_count', channel, count }));
   }
 
+  readGap(channel: string): void {
+    this.#add(channel, 'gap', 0, () => ({ type: 'gap', channel }));
+  }
+
   // --- the end ---------------------------------------------------------------------------------------------------
 
   end(): void {
