@@ -13,7 +13,7 @@ import { boardHeight, boardWidth, Surface } from './surface.js';
 const room = decodeURIComponent(/^\/board\/([^/]+)/.exec(location.pathname)[1]);
 const name = ownName();
 /** More avatars than these would not fit; the rest is a number. */
-const maxAvatars = 5;
+const maxAvatars = matchMedia('(width < 40rem)').matches ? 3 : 6;
 const noticeMs = 15_000;
 document.title = `#${room} · Halyard board`;
 if (name === null) askForName();
@@ -125,7 +125,7 @@ function openBoard() {
       }),
     );
     const more = people.count - Math.min(shown.length, maxAvatars);
-    if (more > 0) $('people').append(make('li', 'badge', `+${more}`));
+    if (more > 0) $('people').append(make('li', 'badge', people.isTooLong ? `${more} people` : `+${more}`));
   }
 
   /** Where the keyboard draws: a ring, and words for those who do not see it. */

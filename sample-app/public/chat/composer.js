@@ -44,7 +44,9 @@ export class Composer {
 
   /** The one who is written to may go and come back meanwhile. */
   showPresent(list) {
-    if (this.#to) $('recipient-state').textContent = list.has(this.#to.id) ? '' : ' (has left)';
+    if (!this.#to) return;
+    const hasLeft = !list.isTooLong && !list.has(this.#to.id);
+    $('recipient-state').textContent = hasLeft ? ' (has left)' : '';
   }
 
   showProblem(text) {

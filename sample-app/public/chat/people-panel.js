@@ -23,11 +23,7 @@ export class PeoplePanel {
   show(list) {
     const people = list.all().sort((a, b) => rank(a, this.you) - rank(b, this.you) || a.name.localeCompare(b.name));
     $('people-count').textContent = $('people-badge').textContent = String(list.count);
-    $('people-more').hidden = !list.isTooLong;
-    $('hint').textContent =
-      list.count > 1
-        ? 'Pick somebody to write to that person alone.'
-        : 'Nobody else is here yet. Share the address, and others can join you.';
+    $('hint').textContent = hint(list);
     for (const [id, entry] of this.#entries) {
       if (!list.has(id)) entry.remove();
       if (!list.has(id)) this.#entries.delete(id);
@@ -82,6 +78,13 @@ export class PeoplePanel {
     if (isOpen) $('panel').focus();
     else $('panel-toggle').focus();
   }
+}
+
+function hint({ count, isTooLong }) {
+  if (isTooLong) return 'Too many to show who they are.';
+  return count > 1
+    ? 'Pick somebody to write to that person alone.'
+    : 'Nobody else is here yet. Share the address, and others can join you.';
 }
 
 function rank({ id }, you) {
