@@ -8,6 +8,7 @@ import { constraintMessage } from './constraint-message.js';
 import { copyJson } from './conversions.js';
 import type { CheckPlan, MakePlan, NestedPlan } from './plan.js';
 import { isCollection, isYes } from './rule.js';
+import { countsOtherwise } from './shortcut.js';
 import { unforeseen } from './unforeseen.js';
 
 /** What `@Transform` functions are given: the defaults, as no others are used. */
@@ -95,7 +96,7 @@ export function check(plan: CheckPlan, instance: object, found: Violation[]): vo
   }
   const values = instance as Record<string, unknown>;
   const targetName = plan.type.name;
-  for (const key of Object.keys(instance)) if (!plan.whitelist.has(key)) delete values[key];
+  for (const key in instance) if (!plan.whitelist.has(key)) delete values[key];
   for (const property of plan.properties) {
     const value = values[property.name];
     let counts = !property.isOptional || (value !== undefined && value !== null);
@@ -103,7 +104,27 @@ export function check(plan: CheckPlan, instance: object, found: Violation[]): vo
     if (!counts) continue;
     const start = found.length;
     for (const rule of property.rules) {
-      const { constraints } = rule;
+      const { shortcut, constraints } = rule;
+      if (shortcut !== undefined) {
+        switch (shortcut.of) {
+          case 'string':
+            if (typeof value === 'string') continue;
+            break;
+          case 'length':
+            if (typeof value !== 'string' || value.length < shortcut.min || value.length > shortcut.max) break;
+            if (countsOtherwise.test(value)) break;
+            continue;
+          case 'number':
+            if (typeof value === 'number' && value >= shortcut.min && value <= shortcut.max) continue;
+            break;
+          case 'boolean':
+            if (typeof value === 'boolean') continue;
+            break;
+          case 'in':
+            // `includes` finds NaN, `@IsIn` does not.
+            if (shortcut.values.includes(value) && !Number.isNaN(value)) continue;
+        }
+      }
       const verdict: unknown = rule.isSimple
         ? rule.validator.validate(value, { targetName, property: property.name, object: instance, value, constraints })
         : rule.accepts(instance, value);

@@ -1,6 +1,7 @@
 import type { ValidationArguments, ValidatorConstraintInterface } from 'class-validator';
 import { constraintMessage } from './constraint-message.js';
 import type { RuleRecord } from './dto-class.js';
+import { shortcutOf, type Shortcut } from './shortcut.js';
 import { unforeseen } from './unforeseen.js';
 
 /** One rule of a property, with the validator that class-validator's decorator made. */
@@ -8,6 +9,7 @@ export class Rule {
   /** Neither `each` nor `validateIf`: the validator alone is asked, about the value as it is. */
   readonly isSimple: boolean;
   readonly constraints: unknown[];
+  readonly shortcut: Shortcut | undefined;
 
   constructor(
     /** The constraint's name: `rule` in the details. */
@@ -17,6 +19,7 @@ export class Rule {
   ) {
     this.isSimple = !record.each && !record.validateIf;
     this.constraints = record.constraints as unknown[];
+    this.shortcut = this.isSimple ? shortcutOf(name, record.constraints, validator) : undefined;
   }
 
   /** The way of a rule that is not simple. */
