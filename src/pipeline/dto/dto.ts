@@ -20,11 +20,11 @@ export interface Dto {
   readonly notCompiled?: string;
 }
 
-export function compileDto(type: Class): Dto {
+/** @param metadata of class-transformer; `null`: it cannot be read */
+export function compileDto(type: Class, metadata = transformerMetadata()): Dto {
   const isChecked = hasRules(type);
   const throughLibraries = (value: object): unknown => readThroughLibraries(type, isChecked, value).catch(refuseDepth);
   try {
-    const metadata = transformerMetadata();
     if (!metadata) throw new NotCompiled(type.name, 'the metadata of class-transformer cannot be read');
     const makes = new MakeCompiler(metadata);
     const toMake = makes.compile(type);

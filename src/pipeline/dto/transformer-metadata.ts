@@ -28,7 +28,7 @@ export interface ExposeRecord {
   readonly options?: { readonly name?: string; readonly groups?: readonly string[] };
 }
 
-type ByProperty = ReadonlyMap<unknown, ReadonlyMap<string | undefined, unknown>>;
+type ByProperty = Map<unknown, ReadonlyMap<string | undefined, unknown>>;
 
 /** The part of class-transformer's `MetadataStorage` that is read. Classes that a class extends count everywhere. */
 export interface TransformerMetadata {
@@ -47,25 +47,21 @@ class Probe {
   at?: unknown;
 }
 
-let found: TransformerMetadata | undefined;
-let searched = false;
+let found: TransformerMetadata | null | undefined;
 
-/** The storage, or `undefined` where it cannot be found. */
-export function transformerMetadata(): TransformerMetadata | undefined {
-  if (!searched) found = search();
-  searched = true;
-  return found;
+/** The storage, or `null` where it cannot be found. */
+export function transformerMetadata(): TransformerMetadata | null {
+  return (found ??= search());
 }
 
-function search(): TransformerMetadata | undefined {
+function search(): TransformerMetadata | null {
   try {
     const load = createRequire(import.meta.url) as (file: string) => { defaultMetadataStorage: TransformerMetadata };
     const storage = load('class-transformer/cjs/storage.js').defaultMetadataStorage;
     Type(() => Date)(Probe.prototype, 'at');
-    return storage._typeMetadatas.get(Probe)?.has('at') && storage._transformMetadatas instanceof Map
-      ? storage
-      : undefined;
+    const isTheirs = storage._typeMetadatas.delete(Probe) && storage._transformMetadatas instanceof Map;
+    return isTheirs ? storage : null;
   } catch {
-    return undefined;
+    return null;
   }
 }
