@@ -58,6 +58,9 @@ const anything: readonly unknown[] = [
 /** Names that are numbers come first in objects, and some need quoting. */
 const names: readonly string[] = ['a', 'b', 'text', 'name', 'id', '7', '10', 'a-b', 'ü', 'then', 'length', '$x'];
 
+/** Keys that no property has. */
+const otherKeys = 'unknown method getter both hidden toString hasOwnProperty undecorated kind'.split(' ');
+
 const templates: readonly NonNullable<Options['message']>[] = [
   '$property of $target is $value, not $constraint1 or $constraint2',
   '$value$value $& $1',
@@ -65,6 +68,18 @@ const templates: readonly NonNullable<Options['message']>[] = [
   ({ property, value, constraints, targetName, object }: ValidationArguments) =>
     `${property} ${JSON.stringify(value)} ${String(constraints?.length)} ${targetName} ${Object.keys(object).join()} $property`,
 ];
+
+const condition = ValidateIf((object: Shapes, value) => object['b'] !== 1 && value !== 'a');
+
+const transforms: Readonly<Record<string, PropertyDecorator>> = {
+  trim: Transform(({ value }) => (typeof value === 'string' ? value.trim() : (value as unknown))),
+  given: Transform(({ value, ...rest }) => (value === undefined ? JSON.stringify(rest) : (value as unknown))),
+  toPlainOnly: Transform(() => undefined, { toPlainOnly: true }),
+  groups: Transform(() => 1, { groups: ['g'] }),
+};
+
+/** Puts a decorator on a property, and remembers how that is written. */
+type Apply = (decorator: string, decorate: PropertyDecorator, shown?: string) => void;
 
 export class RandomDtos {
   readonly #shapes: Shape[] = [];
@@ -143,7 +158,7 @@ export class RandomDtos {
     const alike = ruleSamples.filter(({ accepted }) => typeof accepted[0] === kind);
     while (this.#chance(0.35)) samples.push(this.#pick(this.#chance(0.7) ? alike : ruleSamples)!);
     const text: string[] = [];
-    const apply = (decorator: string, decorate: PropertyDecorator, shown = ''): void => {
+    const apply: Apply = (decorator, decorate, shown = '') => {
       this.decorators.add(decorator);
       text.push(`@${decorator}(${shown})`);
       decorate(type.prototype as object, name);
@@ -153,7 +168,7 @@ export class RandomDtos {
       const [options, shown] = this.#options(each);
       apply(decorator, rule(options), shown);
     }
-    const keys = this.#decorate(apply, name);
+    const keys = this.#decorate(apply, name, false);
     const isDate = samples.some((one) => one.decorator.endsWith('Date'));
     if (this.#chance(isDate ? 0.9 : 0.08)) {
       const made = isDate ? Date : this.#pick([String, Number, Boolean, Date, Object])!;
@@ -182,45 +197,17 @@ export class RandomDtos {
   }
 
   /** What is beside the rules: conditions, names, transforms. @returns what a client may call the property */
-  #decorate(apply: (decorator: string, decorate: PropertyDecorator, shown?: string) => void, name: string): string[] {
+  #decorate(apply: Apply, name: string, isNested: boolean): string[] {
     if (this.#chance(0.2)) apply('IsOptional', IsOptional());
-    if (this.#chance(0.08))
-      apply(
-        'ValidateIf',
-        ValidateIf((object: Shapes, value) => object['b'] !== 1 && value !== 'a'),
-      );
+    if (this.#chance(0.08)) apply('ValidateIf', condition);
     if (this.#chance(0.05)) apply('Allow', Allow());
-    if (this.#chance(0.08)) {
-      apply(
-        'Transform',
-        Transform(({ value }) => (typeof value === 'string' ? value.trim() : (value as unknown))),
-        'trim',
-      );
+    for (const [shown, decorate] of Object.entries(transforms)) {
+      if (this.#chance(isNested ? 0.003 : 0.04)) apply('Transform', decorate, shown);
     }
-    if (this.#chance(0.04)) {
-      const seen = Transform(({ value, key, obj, type, options }) =>
-        value === undefined
-          ? `${key} ${Object.keys(obj as object).join()} ${type} ${JSON.stringify(options)}`
-          : (value as unknown),
-      );
-      apply('Transform', seen, 'seen');
-    }
-    if (this.#chance(0.02))
-      apply(
-        'Transform',
-        Transform(() => undefined, { toPlainOnly: true }),
-        'toPlainOnly',
-      );
-    if (this.#chance(0.02))
-      apply(
-        'Transform',
-        Transform(() => 1, { groups: ['g'] }),
-        'groups',
-      );
     if (this.#chance(0.03)) apply('Exclude', Exclude(this.#chance(0.5) ? {} : { toPlainOnly: true }));
     if (this.#chance(0.01)) apply('Expose', Expose({ groups: ['g'] }), 'groups');
     if (this.#chance(0.03)) apply('Expose', Expose());
-    const oddity = this.#shapes.length % 12 === 0 ? this.#oddities.shift() : undefined;
+    const oddity = this.#shapes.length % 20 === 0 ? this.#oddities.shift() : undefined;
     if (oddity) {
       this.#oddities.push(oddity);
       apply(...oddity);
@@ -235,7 +222,7 @@ export class RandomDtos {
     const shape = this.#chance(0.1) ? { type, properties } : this.#pick(this.#shapes)!;
     const text: string[] = [];
     const target = type.prototype as object;
-    const apply = (decorator: string, decorate: PropertyDecorator, shown = ''): void => {
+    const apply: Apply = (decorator, decorate, shown = '') => {
       this.decorators.add(decorator);
       text.push(`@${decorator}(${shown})`);
       decorate(target, name);
@@ -251,21 +238,15 @@ export class RandomDtos {
     const typed = this.#chance(0.9);
     if (typed && this.#chance(0.03)) {
       const subTypes = [{ value: shape.type as new () => object, name: 'a' }];
-      apply(
-        'Type',
-        Type(() => shape.type, { discriminator: { property: 'kind', subTypes } }),
-        'discriminator',
-      );
+      const decorate = Type(() => shape.type, { discriminator: { property: 'kind', subTypes } });
+      apply('Type', decorate, 'discriminator');
     } else if (typed) {
-      apply(
-        'Type',
-        Type(() => shape.type),
-        shape.type.name,
-      );
+      const decorate = Type(() => shape.type);
+      apply('Type', decorate, shape.type.name);
     }
     const sample = this.#pick(ruleSamples.filter(({ decorator }) => /Array|Object|Defined|Empty/.test(decorator)))!;
     if (this.#chance(0.3)) apply(sample.decorator, sample.apply());
-    const keys = this.#decorate(apply, name);
+    const keys = this.#decorate(apply, name, true);
     const value = (depth: number): unknown => {
       if (this.#chance(0.1)) return this.#pick(anything);
       const one = (): unknown => (this.#chance(0.05) ? this.#pick(anything) : this.#bodyOf(shape, depth + 1));
@@ -280,18 +261,7 @@ export class RandomDtos {
       if (this.#chance(0.1 + depth * 0.25)) continue;
       entries.push([this.#pick(keys)!, value(depth)]);
     }
-    const others = [
-      'unknown',
-      'method',
-      'getter',
-      'both',
-      'hidden',
-      'toString',
-      'hasOwnProperty',
-      'undecorated',
-      'kind',
-    ];
-    while (this.#chance(0.2)) entries.push([this.#pick(others)!, this.#pick(anything)]);
+    while (this.#chance(0.2)) entries.push([this.#pick(otherKeys)!, this.#pick(anything)]);
     entries.sort(() => this.random() - 0.5);
     return Object.fromEntries(entries);
   }
