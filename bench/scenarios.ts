@@ -114,6 +114,7 @@ export const scenarios: readonly Scenario[] = [
     servers: ['halyard'],
     plan: { kind: 'presence', clients: 10_000, overMs: 1000, counted: true },
     compared: false,
+    freshProcesses: true,
     operations: 10_000,
     rounds: 3,
     quick: { rounds: 1 },
