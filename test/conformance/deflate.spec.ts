@@ -4,7 +4,7 @@ import { beforeAll, describe, expect, it } from '@jest/globals';
 import { Body, Connection, Controller, Message, OnConnect, WebSocket } from 'halyard';
 import { frame, testApp, type RawClient, type TestApp } from 'halyard/testing';
 import { Ledger } from '../support/ledger.js';
-import { content, deflate, expectAlive, expectClosed, expectMessage, inflate } from './endpoints.js';
+import { content, deflate, expectClosed, expectMessage, inflate } from './endpoints.js';
 
 @Controller('', { maxPayload: '64kb', closeTimeout: 500 })
 class Compressed {
