@@ -7,19 +7,28 @@ const noticeBytes = 16 * 1024;
 const maxJoinedBytes = 16 * 1024;
 
 /**
- * The frames that go out of one socket: those of one tick with one write. While a chunk of the client's is read they wait
- * for its end instead, which saves the turn: what is answered at once is answered with one write.
+ * The frames that go out of one socket, those of one tick with one write.
+ *
+ * While a chunk of the client's is read they wait for its end: what is answered at once is answered with one write. All
+ * others wait for the end of the tick; but a first one does not, where those before it came alone: most do.
  */
 export class FrameWriter implements Answers {
-  /** Bytes that have not been given to the socket yet. */
-  heldBytes = 0;
   isHeld = false;
+  /** Bytes that have not been given to the socket yet. */
+  #heldBytes = 0;
+  #heldFrames = 0;
   /** Where the latest piece begins: frames that lie one behind the other in memory, as those of one tick do. */
   #front: Uint8Array | undefined = undefined;
   #pieceBytes = 0;
   /** The pieces in front of it. */
   #pieces: Uint8Array[] | undefined = undefined;
+  /** The operating system had taken all when it was last looked. */
+  #isClear = true;
   #isWaiting = false;
+  /** The latest tick in which a frame was written at once. */
+  #tick = 0;
+  /** The latest tick brought more than one frame. */
+  #isBusy = false;
   #taken: (() => void) | undefined = undefined;
 
   constructor(
@@ -30,56 +39,60 @@ export class FrameWriter implements Answers {
 
   /** Bytes that the operating system has not taken yet. */
   get bufferedBytes(): number {
-    return this.heldBytes + this.socket.writableLength;
+    return this.#isClear ? this.#heldBytes : this.#heldBytes + this.socket.writableLength;
   }
 
   add(frame: Uint8Array): void {
     const front = this.#front;
     if (front === undefined) {
+      if (!this.isHeld && !this.#isWaiting) {
+        if (!this.#isBusy && this.#tick !== tick) {
+          this.#tick = tick;
+          awaitTickEnd();
+          this.#write(frame);
+          return;
+        }
+        this.#isWaiting = true;
+        waiting[waitingCount++] = this;
+        awaitTickEnd();
+      }
       this.#begin(frame);
-      if (!this.isHeld && !this.#isWaiting) this.#wait();
     } else if (frame.buffer === front.buffer && frame.byteOffset === front.byteOffset + this.#pieceBytes) {
       this.#pieceBytes += frame.length;
     } else {
       (this.#pieces ??= []).push(this.#piece(front));
       this.#begin(frame);
     }
-    this.heldBytes += frame.length;
+    this.#heldBytes += frame.length;
+    this.#heldFrames++;
   }
 
   release(): void {
     this.isHeld = false;
-    if (this.#front !== undefined) this.flush();
+    this.flush();
   }
 
   /** Gives the socket all that is held. */
   flush(): void {
     const front = this.#front;
     if (front === undefined) return;
-    const { socket, heldBytes } = this;
     const pieces = this.#pieces;
     const last = this.#piece(front);
+    const bytes = this.#heldBytes;
     this.#front = this.#pieces = undefined;
-    this.heldBytes = 0;
-    // Not the socket's `drain`, of which there is none where the system takes a write at once.
-    const taken = heldBytes + socket.writableLength < noticeBytes ? undefined : this.#notice();
-    if (pieces === undefined) {
-      socket.write(last, taken);
-      return;
-    }
+    this.#heldBytes = this.#heldFrames = 0;
+    if (pieces === undefined) return this.#write(last);
     pieces.push(last);
-    if (heldBytes <= maxJoinedBytes) {
-      socket.write(Buffer.concat(pieces, heldBytes), taken);
-      return;
-    }
-    socket.cork();
-    for (const piece of pieces) socket.write(piece, taken);
-    socket.uncork();
+    if (bytes <= maxJoinedBytes) return this.#write(Buffer.concat(pieces, bytes));
+    this.socket.cork();
+    for (const piece of pieces) this.#write(piece);
+    this.socket.uncork();
   }
 
-  /** @internal The tick is over. */
+  /** @internal */
   tickEnded(): void {
     this.#isWaiting = false;
+    this.#isBusy = this.#heldFrames > 1 || this.#tick === tick;
     this.flush();
   }
 
@@ -89,26 +102,45 @@ export class FrameWriter implements Answers {
   }
 
   #piece(front: Uint8Array): Uint8Array {
-    return front.length === this.#pieceBytes ? front : new Uint8Array(front.buffer, front.byteOffset, this.#pieceBytes);
+    if (front.length === this.#pieceBytes) return front;
+    return new Uint8Array(front.buffer, front.byteOffset, this.#pieceBytes);
+  }
+
+  #write(piece: Uint8Array): void {
+    const { socket } = this;
+    const buffered = piece.length + (this.#isClear ? 0 : socket.writableLength);
+    // Not the socket's `drain`: there is none where the system takes a write at once.
+    if (buffered < noticeBytes) socket.write(piece);
+    else socket.write(piece, (this.#taken ??= () => this.#notice()));
+    this.#isClear = socket.writableLength === 0;
   }
 
   /** The write that brought it above the mark was not the last to be buffered, so it may be a little that is left. */
-  #notice(): () => void {
-    return (this.#taken ??= () => {
-      if (this.bufferedBytes < noticeBytes && !this.socket.destroyed) this.owner.drained();
-    });
-  }
-
-  #wait(): void {
-    this.#isWaiting = true;
-    if (waiting.push(this) === 1) process.nextTick(flushWaiting);
+  #notice(): void {
+    if (this.bufferedBytes < noticeBytes && !this.socket.destroyed) this.owner.drained();
   }
 }
 
-/** Writers that wait for the end of the tick; one callback serves them all. */
-const waiting: FrameWriter[] = [];
+/** Counts ticks in which something is sent. */
+let tick = 1;
+let isTickEndAwaited = false;
+/** Those that wait for the end of the tick; one callback serves them all. The array is kept: most ticks need it. */
+const waiting: (FrameWriter | undefined)[] = [];
+let waitingCount = 0;
 
-function flushWaiting(): void {
-  const writers = waiting.splice(0);
-  for (const writer of writers) writer.tickEnded();
+function awaitTickEnd(): void {
+  if (isTickEndAwaited) return;
+  isTickEndAwaited = true;
+  process.nextTick(endTick);
+}
+
+function endTick(): void {
+  isTickEndAwaited = false;
+  for (let i = 0; i < waitingCount; i++) {
+    const writer = waiting[i]!;
+    waiting[i] = undefined;
+    writer.tickEnded();
+  }
+  waitingCount = 0;
+  tick++;
 }
