@@ -13,11 +13,11 @@ const shareBeforeCutOff = 0.9;
  * Never takes longer than `timeoutMs`, whatever handlers and hooks do.
  */
 export async function drain(
-  sessions: ReadonlySet<Session>,
+  sessions: ReadonlyMap<Session, unknown>,
   { timeoutMs, waves }: { readonly timeoutMs: number; readonly waves: number | undefined },
 ): Promise<void> {
   if (sessions.size === 0) return;
-  const open = [...sessions];
+  const open = [...sessions.keys()];
   const count = Math.min(open.length, waves ?? Math.ceil(open.length / perWave));
   const spreadMs = Math.max(1000, (open.length / perWave) * 1000);
   const pauseMs = Math.min(1000, (timeoutMs * shareOfTimeout) / count);
@@ -31,10 +31,10 @@ export async function drain(
     else timers.add(setTimeout(close, wave * pauseMs));
   }
   const cutOff = (): void => {
-    for (const session of sessions) session.terminate();
+    for (const session of sessions.keys()) session.terminate();
   };
   timers.add(setTimeout(cutOff, timeoutMs * shareBeforeCutOff));
   const over = new Promise((resolve) => timers.add(setTimeout(resolve, timeoutMs)));
-  await Promise.race([Promise.all(open.map((session) => session.ended)), over]);
+  await Promise.race([Promise.all(open.map((session) => session.ended())), over]);
   for (const timer of timers) clearTimeout(timer);
 }

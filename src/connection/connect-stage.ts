@@ -44,13 +44,13 @@ export class ConnectStage {
     return { c: this.#current!, over };
   }
 
-  abort(reason: Error): void {
-    this.#current?.abort(reason);
+  abort(): void {
+    this.#current?.abandon();
   }
 
   /** Ends an open stream, which would never end by itself. */
-  endStream(reason: Error): void {
-    if (this.#current?.streaming) this.#current.abort(reason);
+  endStream(): void {
+    if (this.#current?.streaming) this.#current.abandon();
   }
 
   /** It is not waited for any more. */

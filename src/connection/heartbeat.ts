@@ -1,5 +1,11 @@
 import type { Transport } from './transport.js';
 
+/** Who is told of a peer that has gone. */
+export interface HeartbeatListener {
+  /** No pong came within an interval. */
+  peerLost(): void;
+}
+
 /** Finds out that a peer has gone without a word: it must answer one ping before the next is due. */
 export class Heartbeat {
   #timer: NodeJS.Timeout | undefined = undefined;
@@ -12,8 +18,7 @@ export class Heartbeat {
   constructor(
     private readonly transport: Transport,
     private readonly intervalMs: number,
-    /** No pong came within an interval. */
-    private readonly lost: () => void,
+    private readonly listener: HeartbeatListener,
   ) {
     this.#timer = setTimeout(beat, intervalMs, this);
   }
@@ -45,7 +50,7 @@ export class Heartbeat {
       const { receivedBytes } = this.transport;
       // A process that was busy has not read yet what the client sent in time, and a pong may stand behind messages:
       // only of a client that is read dry without one it can be said that there was none.
-      if (receivedBytes === this.#dryAtBytes) return this.lost();
+      if (receivedBytes === this.#dryAtBytes) return this.listener.peerLost();
       this.#dryAtBytes = receivedBytes;
       setImmediate(beat, this);
       return;

@@ -38,7 +38,7 @@ class Lane {
 export class Inbound {
   readonly #lanes: Lane[] = [];
   /** What has not settled yet, and the timer that ends the wait for it. */
-  readonly #running = new Map<MessageContext, NodeJS.Timeout | undefined>();
+  #running: Map<MessageContext, NodeJS.Timeout | undefined> | undefined = undefined;
   #waiting = 0;
   /** How many are being handled, the one that is calling us included. */
   #active = 0;
@@ -117,32 +117,28 @@ export class Inbound {
   }
 
   /** The client is gone: signals abort, what waits is dropped. @returns how many waited */
-  abandon(reason: Error): number {
+  abandon(): number {
     const dropped = this.#waiting + (this.reader?.discard() ?? 0);
-    for (const lane of this.#lanes) lane?.queue.splice(0);
+    if (this.#waiting > 0) for (const lane of this.#lanes) lane?.queue.splice(0);
     this.#waiting = 0;
-    this.abort(reason);
+    if (this.#running !== undefined) for (const c of this.#running.keys()) c.abandon();
+    if (this.#lifelong !== undefined) this.#lifelong.abandon();
     this.#settle();
     return dropped;
   }
 
-  /** Aborts the signals of what runs. */
-  abort(reason: Error): void {
-    for (const c of this.#running.keys()) c.abort(reason);
-    this.#lifelong?.abort(reason);
-  }
-
   /** What still runs is not waited for any more. */
   forget(): void {
-    for (const timer of this.#running.values()) clearTimeout(timer);
-    this.#running.clear();
+    for (const timer of this.#running?.values() ?? []) clearTimeout(timer);
+    this.#running?.clear();
     this.#lifelong = undefined;
     this.reader?.forget();
   }
 
   /** Ends open streams, which would never end by themselves. */
-  endStreams(reason: Error): void {
-    for (const c of this.#running.keys()) if (c.streaming) c.abort(reason);
+  endStreams(): void {
+    if (this.#running === undefined) return;
+    for (const c of this.#running.keys()) if (c.streaming) c.abandon();
   }
 
   #enter(endpoint: Endpoint, c: MessageContext): void {
@@ -168,7 +164,7 @@ export class Inbound {
       if (c.ref !== undefined) void fail(endpoint.plan, c, new HalyardError('SUPERSEDED'), 'decode', 'superseded');
     }
     const lanes = this.#lanes.indexOf(lane);
-    for (const c of this.#running.keys()) {
+    for (const c of this.#running?.keys() ?? []) {
       if (c.lane === lanes && c.abortReason === undefined) c.abort(new HalyardError('SUPERSEDED'));
     }
   }
@@ -187,16 +183,17 @@ export class Inbound {
   /** Waits for a message that is not over yet, but not longer than its timeout. */
   #follow(lane: Lane, endpoint: Endpoint, c: MessageContext, pending: Promise<void>): void {
     const { plan, timeoutMs } = endpoint;
+    const running = (this.#running ??= new Map<MessageContext, NodeJS.Timeout | undefined>());
     const release = (): void => {
-      clearTimeout(this.#running.get(c));
-      if (!this.#running.delete(c)) return;
+      clearTimeout(running.get(c));
+      if (!running.delete(c)) return;
       lane.running--;
       this.#active--;
       this.#advance(lane);
       this.#settle();
     };
     const arm = (): void => {
-      this.#running.set(c, timeoutMs === false ? undefined : setTimeout(expire, timeoutMs));
+      running.set(c, timeoutMs === false ? undefined : setTimeout(expire, timeoutMs));
     };
     const expire = (): void => {
       // What only waits for a slow reader has been handled: it is the reader's time, not the handler's.

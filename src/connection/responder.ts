@@ -1,5 +1,5 @@
 /** Sends what endpoints return, and what went wrong, over the connection. */
-import { HalyardError, payloadOf, statusOf } from '../errors.js';
+import { payloadOf, statusOf } from '../errors.js';
 import { DROP, type Answer, type CloseWith } from '../pipeline/components.js';
 import { isThenable } from '../pipeline/maybe-promise.js';
 import type { ConnectContext, Context, MessageContext } from '../pipeline/context.js';
@@ -158,7 +158,7 @@ export class ConnectionResponder implements Responder<Replying> {
         if (waiting !== undefined) await waiting;
       }
     };
-    if (c.connection.state === 'closed') c.abort(new HalyardError('CONNECTION_CLOSED'));
+    if (c.connection.state === 'closed') c.abandon();
     return Promise.race([pump(), aborted]).then(
       () => {
         stopped = true;

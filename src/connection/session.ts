@@ -1,5 +1,5 @@
 /** The life of one connection: opened, kept alive, closed in order, cleaned up. */
-import { closeCodeOf, HalyardError, payloadOf } from '../errors.js';
+import { closeCodeOf, payloadOf, type HalyardError } from '../errors.js';
 import type { DropReason, Stage } from '../pipeline/components.js';
 import { CloseInfo } from '../pipeline/close-info.js';
 import { DisconnectContext, type Context } from '../pipeline/context.js';
@@ -8,7 +8,8 @@ import { run } from '../pipeline/run.js';
 import { checkCloseCode, cutReason } from './close-code.js';
 import { ConnectStage } from './connect-stage.js';
 import type { Connection, ConnectionHost } from './connection.js';
-import { Heartbeat } from './heartbeat.js';
+import { hasEndStage, runEndStage } from './end-stage.js';
+import { Heartbeat, type HeartbeatListener } from './heartbeat.js';
 import { Inbound, type InboundHost } from './inbound.js';
 import { count } from './metrics.js';
 import { Outbound, type OutboundListener } from './outbound.js';
@@ -16,14 +17,19 @@ import type { LifelongEndpoint, PathHandle } from './path.js';
 import type { ReaderHost } from './reader.js';
 import type { Services } from './services.js';
 import type { Transport, TransportListener } from './transport.js';
-import { within } from './within.js';
+
+/** Who keeps a session. */
+export interface SessionOwner {
+  /** It is over: nothing of it runs any more. */
+  ended(session: Session): void;
+}
 
 /** How long a client that is not worth waiting for gets to take its close frame. */
 const graceMs = 1000;
 
-export class Session implements TransportListener, ConnectionHost, InboundHost, OutboundListener, ReaderHost {
-  /** Resolves when the connection is gone and everything behind it has run. */
-  readonly ended: Promise<void>;
+export class Session
+  implements TransportListener, ConnectionHost, InboundHost, OutboundListener, ReaderHost, HeartbeatListener
+{
   /** Takes the messages; the transport gives them to it directly. */
   readonly inbound: Inbound;
   readonly #outbound: Outbound;
@@ -39,7 +45,9 @@ export class Session implements TransportListener, ConnectionHost, InboundHost, 
   #closed: CloseInfo | undefined = undefined;
   #finishing = false;
   #terminated = false;
-  #resolveEnded!: () => void;
+  /** Everything has run. */
+  #isOver = false;
+  #resolveEnded: (() => void) | undefined = undefined;
 
   constructor(
     readonly connection: Connection,
@@ -50,9 +58,9 @@ export class Session implements TransportListener, ConnectionHost, InboundHost, 
     private readonly upgrade: Context,
     /** Disposes the connection's scope, where it has one. */
     private readonly disposeScope: (() => Promise<void>) | undefined,
+    private readonly owner: SessionOwner,
   ) {
     const { options, lifelong } = path.current;
-    this.ended = new Promise((resolve) => (this.#resolveEnded = resolve));
     const reader = lifelong?.openReader(connection.id, this, options, services.outboundBytes);
     this.inbound = new Inbound(connection, path, services, this, reader);
     this.#outbound = new Outbound(transport, connection.protocol, options.slowConsumer, services.outboundBytes, this);
@@ -69,10 +77,15 @@ export class Session implements TransportListener, ConnectionHost, InboundHost, 
     this.connection.state = 'open';
     this.services.connections.add(this.connection);
     if (diagnostics.open.hasSubscribers) diagnostics.open.publish({ connection: this.connection });
-    if (pingMs !== false) this.#heartbeat = new Heartbeat(this.transport, pingMs, () => this.#losePeer());
+    if (pingMs !== false) this.#heartbeat = new Heartbeat(this.transport, pingMs, this);
     const pending = this.#stage.run();
     if (pending === undefined) this.#opened();
     else void pending.then(() => this.#opened());
+  }
+
+  /** Resolves when the connection is gone and everything behind it has run. To be asked once. */
+  ended(): Promise<void> {
+    return this.#isOver ? Promise.resolve() : new Promise((resolve) => (this.#resolveEnded = resolve));
   }
 
   // --- what the transport reports --------------------------------------------------------------------------------
@@ -100,7 +113,6 @@ export class Session implements TransportListener, ConnectionHost, InboundHost, 
   closed(code: number, reason: string, wasClean: boolean): void {
     const { connection, services } = this;
     const ours = this.#closing;
-    const gone = new HalyardError('CONNECTION_CLOSED');
     this.#closed = ours ? new CloseInfo(ours.code, ours.reason, wasClean) : new CloseInfo(code, reason, wasClean);
     connection.state = 'closed';
     this.#heartbeat?.stop();
@@ -113,12 +125,13 @@ export class Session implements TransportListener, ConnectionHost, InboundHost, 
     const unsent = this.#outbound.close();
     if (unsent > 0) this.dropped('gone', unsent);
     // A client that said goodbye: what it sent before is still handled, though nobody reads the replies.
-    if (wasClean && ours === undefined) this.inbound.endStreams(gone);
-    else this.#abandon(gone);
-    this.#stage.abort(gone);
+    if (wasClean && ours === undefined) this.inbound.endStreams();
+    else this.#abandon();
+    this.#stage.abort();
     if (this.#terminated) return this.#giveUp();
-    this.#closeTimer = setTimeout(() => this.#giveUp(), this.path.current.options.closeTimeoutMs);
     this.inbound.whenIdle(() => this.#finish());
+    if (this.#finishing) return;
+    this.#closeTimer = setTimeout(() => this.#giveUp(), this.path.current.options.closeTimeoutMs);
   }
 
   // --- what the connection and its queues ask for ------------------------------------------------------------------
@@ -129,14 +142,13 @@ export class Session implements TransportListener, ConnectionHost, InboundHost, 
     this.connection.state = 'closing';
     this.#closing = new CloseInfo(code, cutReason(reason), false);
     this.#resumeSocket();
-    const closing = new HalyardError('CONNECTION_CLOSED');
     this.#closeTimer = setTimeout(() => {
-      this.#abandon(closing);
+      this.#abandon();
       this.#sendClose();
       this.transport.terminate();
     }, this.path.current.options.closeTimeoutMs);
-    this.inbound.endStreams(closing);
-    this.#stage.endStream(closing);
+    this.inbound.endStreams();
+    this.#stage.endStream();
     if (!this.#connecting) this.inbound.whenIdle(() => this.#sendClose());
   }
 
@@ -146,7 +158,7 @@ export class Session implements TransportListener, ConnectionHost, InboundHost, 
     this.connection.state = 'closing';
     this.#closing ??= new CloseInfo(code, cutReason(reason), false);
     this.#resumeSocket();
-    this.#abandon(new HalyardError('CONNECTION_CLOSED'));
+    this.#abandon();
     this.#sendClose();
     clearTimeout(this.#closeTimer);
     this.#closeTimer = setTimeout(() => this.transport.terminate(), graceMs);
@@ -210,6 +222,12 @@ export class Session implements TransportListener, ConnectionHost, InboundHost, 
     this.closeNow(closeCodeOf(error), payloadOf(error, this.services.exposeErrors).code);
   }
 
+  peerLost(): void {
+    this.#closing ??= new CloseInfo(1006, 'ping timeout', false);
+    this.connection.state = 'closing';
+    this.transport.terminate();
+  }
+
   // --- stages --------------------------------------------------------------------------------------------------------
 
   #opened(): void {
@@ -243,23 +261,17 @@ export class Session implements TransportListener, ConnectionHost, InboundHost, 
     this.transport.resume();
   }
 
-  #losePeer(): void {
-    this.#closing ??= new CloseInfo(1006, 'ping timeout', false);
-    this.connection.state = 'closing';
-    this.transport.terminate();
-  }
-
   /** The end has waited long enough for what still runs. */
   #giveUp(): void {
-    this.#abandon(new HalyardError('CONNECTION_CLOSED'));
+    this.#abandon();
     this.#stage.forget();
     this.inbound.forget();
     this.#connecting = false;
     this.#finish();
   }
 
-  #abandon(reason: Error): void {
-    const dropped = this.inbound.abandon(reason);
+  #abandon(): void {
+    const dropped = this.inbound.abandon();
     if (dropped > 0) this.dropped('gone', dropped);
   }
 
@@ -276,33 +288,22 @@ export class Session implements TransportListener, ConnectionHost, InboundHost, 
     if (this.#connecting && this.#stage.isPending) return;
     this.#finishing = true;
     clearTimeout(this.#closeTimer);
-    void this.#end(this.#closed);
+    const { connection, disposeScope } = this;
+    const path = this.path.current;
+    if (!hasEndStage(connection, path, disposeScope)) return this.#over();
+    const failed = (error: unknown): void => this.failed(error, 'cleanup');
+    const { logger } = this.services;
+    void runEndStage({ connection, path, info: this.#closed, logger, disposeScope, failed }).then(() => this.#over());
   }
 
-  async #end(info: CloseInfo): Promise<void> {
-    const { disconnect, route, options, observers } = this.path.current;
-    for (const plan of disconnect) {
-      const c = new DisconnectContext(this.connection, route, info, undefined, this.services.logger);
-      const pending = run(plan, c);
-      if (pending === undefined) continue;
-      await within(options.closeTimeoutMs, pending, () => {
-        const error = new HalyardError('TIMEOUT');
-        observers.failed(error, c, 'disconnect');
-        c.abort(error);
-      });
+  #over(): void {
+    this.path.current.observers.closed(this.upgrade, this.#closed!);
+    if (diagnostics.close.hasSubscribers) {
+      diagnostics.close.publish({ connection: this.connection, info: this.#closed });
     }
-    const failed = (error: unknown): void => this.failed(error, 'cleanup');
-    if (this.connection.hasCleanUp) {
-      const cleaned = this.connection.cleanUp.run(failed);
-      await within(options.closeTimeoutMs, cleaned, () => failed(new HalyardError('TIMEOUT')));
-    }
-    if (this.disposeScope) {
-      const disposed = this.disposeScope().catch(failed);
-      await within(options.closeTimeoutMs, disposed, () => failed(new HalyardError('TIMEOUT')));
-    }
-    observers.closed(this.upgrade, info);
-    if (diagnostics.close.hasSubscribers) diagnostics.close.publish({ connection: this.connection, info });
-    this.#resolveEnded();
+    this.#isOver = true;
+    this.owner.ended(this);
+    this.#resolveEnded?.();
   }
 
   #disconnectContext(error: unknown): DisconnectContext {

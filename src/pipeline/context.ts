@@ -77,6 +77,11 @@ abstract class BaseContext {
     return error === this.abortReason || (error as { name?: unknown } | null | undefined)?.name === 'AbortError';
   }
 
+  /** @internal The client has gone. The error is made only where somebody is told of it. */
+  abandon(): void {
+    if (this.abortReason === undefined) this.abort(new HalyardError('CONNECTION_CLOSED'));
+  }
+
   /** @internal */
   abort(reason: Error): void {
     if (this.abortReason !== undefined) return;

@@ -12,11 +12,28 @@ export interface Limits {
 }
 
 /** What one admitted upgrade holds, until it is over. */
-export interface Seat {
+export class Seat {
+  #state: 'pending' | 'open' | 'left' = 'pending';
+
+  constructor(
+    private readonly limiter: ConnectionLimiter,
+    /** `undefined`: it is counted by no address. */
+    private readonly ip: string | undefined,
+  ) {}
+
   /** The handshake is over, the connection is open. */
-  seated(): void;
+  seated(): void {
+    if (this.#state !== 'pending') return;
+    this.#state = 'open';
+    this.limiter.seated(this.ip);
+  }
+
   /** Refused, or closed. Once. */
-  leave(): void;
+  leave(): void {
+    if (this.#state === 'left') return;
+    this.limiter.left(this.ip, this.#state === 'open');
+    this.#state = 'left';
+  }
 }
 
 /** Counts connections and handshakes, in all and by address. */
@@ -43,22 +60,20 @@ export class ConnectionLimiter {
       add(this.#pending, ip, 1);
     }
     this.#total++;
-    let seated = false;
-    let left = false;
-    return {
-      seated: () => {
-        seated = true;
-        if (ip === undefined || left) return;
-        add(this.#pending, ip, -1);
-        add(this.#open, ip, 1);
-      },
-      leave: () => {
-        if (left) return;
-        left = true;
-        this.#total--;
-        if (ip !== undefined) add(seated ? this.#open : this.#pending, ip, -1);
-      },
-    };
+    return new Seat(this, ip);
+  }
+
+  /** @internal */
+  seated(ip: string | undefined): void {
+    if (ip === undefined) return;
+    add(this.#pending, ip, -1);
+    add(this.#open, ip, 1);
+  }
+
+  /** @internal */
+  left(ip: string | undefined, wasOpen: boolean): void {
+    this.#total--;
+    if (ip !== undefined) add(wasOpen ? this.#open : this.#pending, ip, -1);
   }
 
   /**

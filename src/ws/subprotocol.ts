@@ -14,7 +14,8 @@ const known: readonly string[] = [plain.name];
  * `plain` as well: `new WebSocket(url, ['plain', 'auth.' + token])`.
  */
 export function selectProtocol(offered: string | undefined, spoken: readonly string[]): string | undefined {
-  const names = (offered ?? '')
+  if (offered === undefined) return '';
+  const names = offered
     .split(',')
     .map((name) => name.trim())
     .filter((name) => name !== '' && !name.startsWith(tokenPrefix));

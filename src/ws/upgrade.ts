@@ -5,7 +5,7 @@ import { Connection } from '../connection/connection.js';
 import { count } from '../connection/metrics.js';
 import type { PathHandle, WebSocketPath } from '../connection/path.js';
 import type { Services } from '../connection/services.js';
-import { Session } from '../connection/session.js';
+import { Session, type SessionOwner } from '../connection/session.js';
 import { cutReason } from '../connection/close-code.js';
 import type { Transport } from '../connection/transport.js';
 import { HalyardError } from '../errors.js';
@@ -68,9 +68,9 @@ interface Handshake {
   over: boolean;
 }
 
-export class UpgradeServer {
-  /** Open connections, and closed ones whose last hooks still run. */
-  readonly sessions = new Set<Session>();
+export class UpgradeServer implements SessionOwner {
+  /** Open connections, and closed ones whose last hooks still run, with what they hold. */
+  readonly sessions = new Map<Session, Seat | undefined>();
   readonly #handshakes = new Set<Handshake>();
   readonly #compressed: CompressedUpgrades;
 
@@ -221,16 +221,18 @@ export class UpgradeServer {
     if (!transport) return this.#lose(handshake);
     count(this.options.services.metrics.handshakes, 'accepted');
     const disposeScope = scope && (() => scope.dispose());
-    const session = new Session(connection, handle, transport, this.options.services, c, disposeScope);
+    const session = new Session(connection, handle, transport, this.options.services, c, disposeScope, this);
     connection.user = c.user;
     transport.listen(session, session.inbound);
     seat?.seated();
-    this.sessions.add(session);
-    void session.ended.then(() => {
-      seat?.leave();
-      this.sessions.delete(session);
-    });
+    this.sessions.set(session, seat);
     session.open();
+  }
+
+  /** @internal */
+  ended(session: Session): void {
+    this.sessions.get(session)?.leave();
+    this.sessions.delete(session);
   }
 
   /** Answers a client that does not get in: over HTTP, or where the path says so by a close that browsers can read. */
@@ -254,7 +256,7 @@ export class UpgradeServer {
     const { c, socket } = handshake;
     count(this.options.services.metrics.handshakes, 'gone');
     c.settled = true;
-    c.abort(new HalyardError('CONNECTION_CLOSED'));
+    c.abandon();
     socket.destroy();
     this.#dispose(handshake, new CloseInfo(1006, '', false));
   }
