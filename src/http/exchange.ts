@@ -60,7 +60,7 @@ export class Exchange {
     private readonly host: ExchangeHost,
   ) {
     const { raw, id, params, query } = request;
-    const facts = { ...host.trust.peer(raw), id, params, query } as RequestFacts;
+    const facts = { peer: { ...host.trust.peer(raw), id }, params, query } as RequestFacts;
     this.c = new HttpContext(new Request(raw, facts), endpoint.route, new Reply(), host.logger);
     this.c.startedAt = performance.now();
     exchanges.set(this.c, this);

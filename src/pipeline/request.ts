@@ -3,15 +3,17 @@ import type { TLSSocket } from 'node:tls';
 import { parse as parseCookies } from 'cookie';
 import { forbiddenKeys } from '../protocol/plain.js';
 
+/** Who a request comes from; behind a trusted proxy that is what the proxy says. */
+export interface Peer {
+  readonly id: string;
+  readonly ip: string;
+  readonly host: string;
+  readonly protocol: 'http' | 'https';
+}
+
 /** What the adapters know of a request beyond the `IncomingMessage` itself. */
 export interface RequestFacts {
-  readonly id: string;
-  /** The client's address, behind trusted proxies the forwarded one. */
-  readonly ip: string;
-  /** Behind a trusted proxy the forwarded one. */
-  readonly host: string;
-  /** Behind a trusted proxy the forwarded one. */
-  readonly protocol: 'http' | 'https';
+  readonly peer: Peer;
   readonly params: Readonly<Record<string, string | undefined>>;
   readonly query: Readonly<Record<string, string | string[] | undefined>>;
 }
@@ -30,14 +32,14 @@ export class Request {
   readonly raw: IncomingMessage;
   #cookies: Readonly<Record<string, string | undefined>> | undefined;
 
-  constructor(raw: IncomingMessage, facts: RequestFacts) {
+  constructor(raw: IncomingMessage, { peer, params, query }: RequestFacts) {
     this.raw = raw;
-    this.id = facts.id;
-    this.ip = facts.ip;
-    this.host = facts.host;
-    this.protocol = facts.protocol;
-    this.params = facts.params;
-    this.query = withoutForbiddenKeys(facts.query);
+    this.id = peer.id;
+    this.ip = peer.ip;
+    this.host = peer.host;
+    this.protocol = peer.protocol;
+    this.params = params;
+    this.query = withoutForbiddenKeys(query);
   }
 
   get method(): string {

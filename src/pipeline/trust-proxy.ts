@@ -1,18 +1,10 @@
 import { randomFillSync } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import proxyAddr from 'proxy-addr';
-import { isEncrypted } from './request.js';
+import { isEncrypted, type Peer } from './request.js';
 
 /** Which proxies are believed: Fastify's values. */
 export type TrustProxy = boolean | string | readonly string[] | number | ((address: string, hop: number) => boolean);
-
-/** Who a request really comes from. */
-export interface Peer {
-  readonly id: string;
-  readonly ip: string;
-  readonly host: string;
-  readonly protocol: 'http' | 'https';
-}
 
 type Trust = (address: string, hop: number) => boolean;
 

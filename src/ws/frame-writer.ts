@@ -7,16 +7,13 @@ const noticeBytes = 16 * 1024;
 const maxJoinedBytes = 16 * 1024;
 
 /**
- * The frames that go out of one socket, those of one tick with one write.
- *
- * While a chunk of the client's is read they wait for its end: what is answered at once is answered with one write. All
- * others wait for the end of the tick; but a first one does not, where those before it came alone: most do.
+ * The frames that go out of one socket, those of one tick with one write. While a chunk of the client's is read they wait
+ * for its end instead: what is answered at once goes out with one write, and without waiting for a turn.
  */
 export class FrameWriter implements Answers {
   isHeld = false;
   /** Bytes that have not been given to the socket yet. */
   #heldBytes = 0;
-  #heldFrames = 0;
   /** Where the latest piece begins: frames that lie one behind the other in memory, as those of one tick do. */
   #front: Uint8Array | undefined = undefined;
   #pieceBytes = 0;
@@ -25,10 +22,6 @@ export class FrameWriter implements Answers {
   /** The operating system had taken all when it was last looked. */
   #isClear = true;
   #isWaiting = false;
-  /** The latest tick in which a frame was written at once. */
-  #tick = 0;
-  /** The latest tick brought more than one frame. */
-  #isBusy = false;
   #taken: (() => void) | undefined = undefined;
 
   constructor(
@@ -45,17 +38,7 @@ export class FrameWriter implements Answers {
   add(frame: Uint8Array): void {
     const front = this.#front;
     if (front === undefined) {
-      if (!this.isHeld && !this.#isWaiting) {
-        if (!this.#isBusy && this.#tick !== tick) {
-          this.#tick = tick;
-          awaitTickEnd();
-          this.#write(frame);
-          return;
-        }
-        this.#isWaiting = true;
-        waiting[waitingCount++] = this;
-        awaitTickEnd();
-      }
+      if (!this.isHeld && !this.#isWaiting) this.#wait();
       this.#begin(frame);
     } else if (frame.buffer === front.buffer && frame.byteOffset === front.byteOffset + this.#pieceBytes) {
       this.#pieceBytes += frame.length;
@@ -64,7 +47,6 @@ export class FrameWriter implements Answers {
       this.#begin(frame);
     }
     this.#heldBytes += frame.length;
-    this.#heldFrames++;
   }
 
   release(): void {
@@ -80,7 +62,7 @@ export class FrameWriter implements Answers {
     const last = this.#piece(front);
     const bytes = this.#heldBytes;
     this.#front = this.#pieces = undefined;
-    this.#heldBytes = this.#heldFrames = 0;
+    this.#heldBytes = 0;
     if (pieces === undefined) return this.#write(last);
     pieces.push(last);
     if (bytes <= maxJoinedBytes) return this.#write(Buffer.concat(pieces, bytes));
@@ -92,8 +74,13 @@ export class FrameWriter implements Answers {
   /** @internal */
   tickEnded(): void {
     this.#isWaiting = false;
-    this.#isBusy = this.#heldFrames > 1 || this.#tick === tick;
     this.flush();
+  }
+
+  #wait(): void {
+    this.#isWaiting = true;
+    if (waitingCount === 0) process.nextTick(endTick);
+    waiting[waitingCount++] = this;
   }
 
   #begin(frame: Uint8Array): void {
@@ -121,26 +108,14 @@ export class FrameWriter implements Answers {
   }
 }
 
-/** Counts ticks in which something is sent. */
-let tick = 1;
-let isTickEndAwaited = false;
 /** Those that wait for the end of the tick; one callback serves them all. The array is kept: most ticks need it. */
 const waiting: (FrameWriter | undefined)[] = [];
 let waitingCount = 0;
 
-function awaitTickEnd(): void {
-  if (isTickEndAwaited) return;
-  isTickEndAwaited = true;
-  process.nextTick(endTick);
-}
-
 function endTick(): void {
-  isTickEndAwaited = false;
   for (let i = 0; i < waitingCount; i++) {
-    const writer = waiting[i]!;
+    waiting[i]!.tickEnded();
     waiting[i] = undefined;
-    writer.tickEnded();
   }
   waitingCount = 0;
-  tick++;
 }

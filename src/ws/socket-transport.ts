@@ -196,7 +196,8 @@ export class SocketTransport implements Transport, ControlReceiver {
     if (this.#isClosed) return;
     this.#isPaused = false;
     this.#writer.flush();
-    this.socket.end();
+    // To end it twice would cost an error that nobody sees.
+    if (!this.socket.writableEnded) this.socket.end();
     this.socket.resume();
     this.#endTimer ??= setTimeout(destroy, this.options.closeTimeoutMs, this.socket);
   }

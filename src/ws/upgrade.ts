@@ -90,7 +90,7 @@ export class UpgradeServer implements SessionOwner {
     const { services, trust } = this.options;
     const { handle, params, query } = matched;
     const path = handle.current;
-    const request = new Request(raw, { ...trust.peer(raw), params, query });
+    const request = new Request(raw, { peer: trust.peer(raw), params, query });
     const c = new UpgradeContext(request, path.route, new Reply(), services.logger);
     const subprotocol = selectProtocol(raw.headers['sec-websocket-protocol'], path.options.protocols);
     const connection = new Connection(
