@@ -11,7 +11,7 @@ export const phone = { width: 390, height: 844 };
  * How long something may take that never comes: several browsers may share one busy core. Shorter than Jest's patience, so
  * that a test that fails says what it has waited for.
  */
-const waitMs = 30_000;
+const waitMs = 20_000;
 
 let browser: Browser | undefined;
 const opened: { close(): Promise<void> }[] = [];
@@ -20,7 +20,7 @@ const complaints: string[] = [];
 
 /** To be called once by each spec: starts the browser, and closes after each test what it has opened. */
 export function useBrowser(): void {
-  jest.setTimeout(180_000);
+  jest.setTimeout(120_000);
   beforeAll(async () => {
     browser = await startBrowser();
   });
@@ -79,8 +79,7 @@ export async function come(
 ): Promise<Page> {
   const page = where && 'newPage' in where ? await openTab(where) : await openPage(where);
   await page.addInitScript({ content: `sessionStorage.setItem('name', ${JSON.stringify(name)})` });
-  // What the page has to show is waited for anyway.
-  await page.goto(address, { waitUntil: 'commit' });
+  await page.goto(address);
   return page;
 }
 
