@@ -74,6 +74,8 @@ export interface AppParts {
   readonly services: Services;
   readonly members: Membership;
   readonly questions: Questions;
+  /** Where the app was given none: it is closed with the app. */
+  readonly ownBroker: Broker | undefined;
   readonly http: HttpAdapter;
   readonly upgrades: UpgradeServer;
   readonly paths: readonly PathHandle[];
@@ -199,7 +201,7 @@ export class App {
   }
 
   async #close(): Promise<void> {
-    const { http, upgrades, settings, container, services, members, questions, state, logger } = this.#parts;
+    const { http, upgrades, settings, container, services, members, questions, ownBroker, state, logger } = this.#parts;
     state.draining = true;
     // A listen that is still under way is let finish, so that what it opens is closed.
     await this.#listening?.catch(() => undefined);
@@ -212,6 +214,7 @@ export class App {
     questions.close();
     await Promise.all([services.channels.close(), services.presence.close(), services.connections.shut()]);
     await members.close();
+    await ownBroker?.close();
     for (const detach of this.#detachers) detach();
     this.#detachers.clear();
     const disposed = container

@@ -1,5 +1,4 @@
 import findMyWay from 'find-my-way';
-import { memoryBroker } from '../broker/memory.js';
 import { Channels } from '../channels/channels.js';
 import { Connections } from '../connection/connections.js';
 import { Metrics } from '../connection/metrics.js';
@@ -29,6 +28,7 @@ import { builtinsOf, scopedBuiltins } from './builtins.js';
 import type { CompileOptions } from './compile-context.js';
 import { compileHttp } from './compile-http.js';
 import { compilePath } from './compile-path.js';
+import { defaultBroker } from './default-broker.js';
 import { loadControllers } from './load-controllers.js';
 import { checkObservers, registerUsed, warn } from './used-components.js';
 import { sortComponents } from './components.js';
@@ -51,7 +51,8 @@ export async function createApp(options: AppOptions = {}): Promise<App> {
   const settings = resolveSettings(options, problems);
   const logger = createLogger(isInspected() ? false : options.logger);
   const controllers = await loadControllers(options.controllers ?? [], problems);
-  const broker = options.broker ?? memoryBroker();
+  const ownBroker = options.broker ? undefined : defaultBroker();
+  const broker = options.broker ?? ownBroker!;
   const members = new Membership(broker, { ...settings.node, warn: (text) => logger.warn(text) });
   members.listen({
     linked: (isUp) =>
@@ -122,7 +123,10 @@ export async function createApp(options: AppOptions = {}): Promise<App> {
     handles.push(handle);
     addRoute(router, path, handle, problems);
   }
-  if (problems.length > 0) throw new BootError(problems);
+  if (problems.length > 0) {
+    await ownBroker?.close();
+    throw new BootError(problems);
+  }
   warn(scanned, settings.connection.mode, (text) => logger.warn(text));
 
   const state = { draining: false };
@@ -145,6 +149,7 @@ export async function createApp(options: AppOptions = {}): Promise<App> {
     await connections.open();
   } catch (error) {
     await Promise.allSettled([container.dispose(), members.close()]);
+    await ownBroker?.close();
     throw error;
   }
   const instances = new Map<unknown, unknown>();
@@ -193,6 +198,7 @@ export async function createApp(options: AppOptions = {}): Promise<App> {
     services,
     members,
     questions,
+    ownBroker,
     http,
     upgrades,
     paths: handles,

@@ -75,7 +75,10 @@ export interface AppOptions {
   https?: TlsOptions;
   /** Configures Fastify before Halyard's routes are added: plugins, hooks, routes of your own. */
   http?: (fastify: FastifyInstance) => MaybePromise<void>;
-  /** Carries publications between nodes. One that you give is yours to close. @default memoryBroker() */
+  /**
+   * Carries publications between nodes. One that you give is yours to close.
+   * @default memoryBroker(); in a worker of `halyard start` a `clusterBroker()`
+   */
   broker?: Broker;
   /** Which proxies' forwarded headers are believed: Fastify's values. @default false */
   trustProxy?: TrustProxy;

@@ -1,8 +1,10 @@
 #!/usr/bin/env node
 import { readFileSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import { cac } from 'cac';
 import { textOf } from '../errors.js';
 import { printRoutes } from './routes.js';
+import { startWorkers } from './start.js';
 
 const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
   version: string;
@@ -13,6 +15,11 @@ cli
   .command('routes <entry>', 'Print the routes of the app that a module creates')
   .example('halyard routes dist/main.js')
   .action(printRoutes);
+cli
+  .command('start <entry> [...args]', 'Run the app that a module creates in several processes that share its port')
+  .option('--workers <count>', 'How many', { default: availableParallelism() })
+  .example('halyard start --workers 2 dist/main.js')
+  .action(startWorkers);
 cli.help();
 cli.version(version);
 

@@ -1,20 +1,15 @@
-import { statSync, writeSync } from 'node:fs';
-import { resolve } from 'node:path';
+import { writeSync } from 'node:fs';
 import { pathToFileURL } from 'node:url';
 import { onAppCreated } from '../app/inspect.js';
 import type { RouteDescription } from '../app/describe.js';
 import { textOf } from '../errors.js';
+import { entryFile } from './entry.js';
 
 const columns = ['METHOD', 'PATH', 'EVENT', 'HANDLER', 'VALIDATION', 'RUNS'] as const;
 
 /** Loads a module and, as soon as it creates an app, prints that app's routes and ends the process: it never listens. */
 export async function printRoutes(entry: string): Promise<void> {
-  const file = resolve(entry);
-  const found = statSync(file, { throwIfNoEntry: false });
-  if (!found) throw new Error(`${entry} does not exist`);
-  if (!found.isFile()) throw new Error(`${entry} is no file: give the built entry, for example dist/main.js`);
-  if (/\.[cm]?tsx?$/.test(file))
-    throw new Error(`${entry} is TypeScript: give the built file, for example dist/main.js`);
+  const file = entryFile(entry);
   onAppCreated((app) => {
     writeSync(process.stdout.fd, `${formatRoutes(app.routes())}\n`);
     process.exit(0);

@@ -36,7 +36,7 @@ export class Script {
   }
 
   /** Waits for a line that it prints: this one, or one that matches. */
-  async saw(line: string | RegExp | ((printed: string) => boolean), timeout = 20_000): Promise<string> {
+  async saw(line: string | RegExp | ((printed: string) => boolean), timeout = 60_000): Promise<string> {
     const isIt = (printed: string): boolean => {
       if (typeof line === 'string') return printed === line;
       return typeof line === 'function' ? line(printed) : line.test(printed);
