@@ -8,7 +8,7 @@ const targets = {
   lib: { project: 'tsconfig.build.json', clear: 'dist' },
   sample: { project: 'tsconfig.sample.json', clear: 'build/sample-app' },
   test: { project: 'tsconfig.test.json', clear: 'build' },
-  bench: { project: 'bench/tsconfig.json', clear: 'bench/build' },
+  bench: { project: 'bench/tsconfig.build.json', clear: 'bench/build' },
 };
 
 /**

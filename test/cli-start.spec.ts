@@ -68,11 +68,14 @@ class Roster {
 
   /** Reads on until these processes have somebody there, one each. */
   async shows(pids: readonly number[]): Promise<void> {
-    while ([...this.#pids.values()].sort().join() !== [...pids].sort().join()) {
+    const wanted = new Set(pids);
+    while (this.#pids.size !== wanted.size || [...this.#pids.values()].some((pid) => !wanted.has(pid))) {
       type List = Record<string, { metas: { pid: number }[] }>;
       const text = await nextText(this.client, /presence/);
       const { event, payload } = JSON.parse(text) as { event: string; payload: List & { joins: List; leaves: List } };
-      const { joins, leaves } = event === 'presence_state' ? { joins: payload, leaves: {} } : payload;
+      const isState = event === 'presence_state';
+      const joins: List = isState ? payload : payload.joins;
+      const leaves: List = isState ? {} : payload.leaves;
       for (const key of Object.keys(leaves)) this.#pids.delete(key);
       for (const [key, { metas }] of Object.entries(joins)) this.#pids.set(key, metas[0]!.pid);
     }
