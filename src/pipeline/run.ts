@@ -209,7 +209,12 @@ export function respondStep(responder: Responder<Context>, post: PostChain): Ste
  */
 export function evaluateStep(index: number, of: 'context' | 'json', evaluate: (given: never) => unknown): Step {
   return (c) => {
-    const value = evaluate((of === 'json' ? (c as MessageContext | HttpContext).json() : c) as never);
+    let given: unknown = c;
+    if (of === 'json') {
+      const source = c as MessageContext | HttpContext;
+      given = source.enveloped ? source.payload : source.json();
+    }
+    const value = evaluate(given as never);
     // `isThenable`, written out: this is the way of every message.
     if (typeof (value as Partial<PromiseLike<unknown>> | null | undefined)?.then === 'function') {
       return (value as PromiseLike<unknown>).then((resolved) => {
