@@ -2,7 +2,9 @@ import { describe, expect, it } from '@jest/globals';
 import { Exclude, Expose, Transform, Type } from 'class-transformer';
 import * as v from 'class-validator';
 import type { Class } from 'halyard';
+import { rulesOf } from '#internal/pipeline/dto/dto-class.js';
 import { compileDto } from '#internal/pipeline/dto/dto.js';
+import { shortcutOf } from '#internal/pipeline/dto/shortcut.js';
 import { byLibraries, byReader } from './support/by-libraries.js';
 
 /** A validator of the app's own under a name of class-validator's. */
@@ -53,6 +55,43 @@ describe('a compiled DTO', () => {
       { ...good, later: 'broken' },
     ]);
     expect(made.map((text) => text.split(/[ {]/)[0])).toEqual(['Strict', ...Array(4).fill('violations'), 'throws']);
+  });
+
+  it('says yes by itself to rules of class-validator’s own, and never to others of their names', () => {
+    class Quick {
+      @v.IsString()
+      @v.Length(1, 5)
+      @v.MinLength(1)
+      @v.MaxLength(5)
+      a!: string;
+      @v.IsNumber()
+      @v.Min(1)
+      @v.Max(5)
+      b!: number;
+      @v.IsBoolean()
+      c!: boolean;
+      @v.IsIn([1, 5])
+      d!: number;
+      @v.IsNumber({ maxDecimalPlaces: 1 })
+      e!: number;
+    }
+    class Slow {
+      @Disguised('isString', (value) => v.isString(value))
+      @Disguised('isBoolean', (value) => v.isBoolean(value))
+      @Disguised('isNumber', (value) => v.isNumber(value))
+      @Disguised('isLength', (value, args) => v.length(value, args?.constraints[0] as number, 5))
+      @Disguised('min', (value, args) => v.min(value, args?.constraints[0] as number))
+      @Disguised('isIn', (value) => value === 1)
+      a!: unknown;
+    }
+    const quickOf = (type: Class): unknown[] =>
+      rulesOf(type).map(({ name, constraints, constraintCls }) => {
+        const [constraint] = v.getMetadataStorage().getTargetValidatorConstraints(constraintCls);
+        return shortcutOf(name!, constraints as unknown[], constraint!.instance)?.of;
+      });
+    const all = ['length', 'length', 'length', 'string', 'number', 'number', 'number', 'boolean', 'in', undefined];
+    expect(quickOf(Quick)).toEqual(all);
+    expect(new Set(quickOf(Slow))).toEqual(new Set([undefined]));
   });
 
   it('R-dto-equal counts characters as class-validator does', async () => {

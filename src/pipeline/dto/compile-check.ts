@@ -79,8 +79,18 @@ function compileRule(record: RuleRecord, where: string): Rule {
   const isOwn = constraints.length === 1 && record.name === constraint!.name && ownRules.has(constraint!.name);
   const name = constraint?.name ?? record.constraintCls.name;
   if (!isOwn || constraint!.async) throw new NotCompiled(where, `the custom validator ${name}`);
-  // A container of the user's own may have none.
-  const validator = constraint!.instance as ValidatorConstraintInterface | undefined;
+  const validator = instanceOf(constraint!);
   if (!validator?.defaultMessage) throw new NotCompiled(where, `no instance of the validator ${name}`);
   return new Rule(name, record, validator);
+}
+
+/** A container that was given to class-validator may have none, or say so with an error. */
+function instanceOf(constraint: {
+  readonly instance: ValidatorConstraintInterface | undefined;
+}): ValidatorConstraintInterface | undefined {
+  try {
+    return constraint.instance;
+  } catch {
+    return undefined;
+  }
 }

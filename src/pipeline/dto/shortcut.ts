@@ -114,15 +114,14 @@ function placeOf(validator: ValidatorConstraintInterface): string | undefined {
       return [];
     },
   };
-  const { stackTraceLimit } = Error;
   try {
-    Error.stackTraceLimit = 4;
     const verdict = validator.validate(value, args as never);
     if (verdict instanceof Promise) verdict.catch(() => undefined);
   } catch {
     // It was not made for nothing at all: what it looked at first is known.
-  } finally {
-    Error.stackTraceLimit = stackTraceLimit;
   }
-  return typeof seen.stack === 'string' ? seen.stack : undefined;
+  if (typeof seen.stack !== 'string') return undefined;
+  // A headline; whoever looked, the validator, what class-validator put around it, and this function.
+  const lines = seen.stack.split('\n').slice(0, 5);
+  return lines.length === 5 ? lines.join('\n') : undefined;
 }
