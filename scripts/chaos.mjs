@@ -1,4 +1,4 @@
-// `npm run test:chaos -- [--seeds 20] [--seed 12345] [--engine redis|nats] [--only 'part of a name'] [--no-build]`
+// `npm run test:chaos -- [--seeds 20] [--seed 12345] [--engine redis|nats] [--only 'part of a name'] [--scenarios 8] [--no-build]`
 import { parseArgs } from 'node:util';
 
 const { values, positionals } = parseArgs({
@@ -8,12 +8,14 @@ const { values, positionals } = parseArgs({
     seed: { type: 'string' },
     engine: { type: 'string' },
     only: { type: 'string' },
+    scenarios: { type: 'string' },
     'no-build': { type: 'boolean', default: false },
   },
 });
 process.env.CHAOS_SEEDS = values.seeds;
 if (values.seed !== undefined) process.env.CHAOS_SEED = values.seed;
 if (values.only !== undefined) process.env.CHAOS_ONLY = values.only;
+if (values.scenarios !== undefined) process.env.CHAOS_SCENARIOS = values.scenarios;
 process.argv = [
   ...process.argv.slice(0, 2),
   '--config',

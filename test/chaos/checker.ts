@@ -1,5 +1,5 @@
 /** Reads the histories of all clients and says what must not have happened. */
-import type { Said, Session, Subscription } from './client.js';
+import { inFlightMs, type Said, type Session, type Subscription } from './client.js';
 
 /** A time in which something was broken, until all nodes were seen to have recovered. */
 export interface Disturbance {
@@ -95,7 +95,8 @@ function checkLoss(
   disturbances: readonly Disturbance[],
 ): string | undefined {
   const what = `${where}: ${lost.id}, acknowledged at ${lost.toldAt}, never came`;
-  if (!disturbances.some(({ from, until }) => lost.toldAt >= from && lost.sentAt <= until)) {
+  // What was acknowledged just before something broke was on its way.
+  if (!disturbances.some(({ from, until }) => lost.toldAt >= from - inFlightMs && lost.sentAt <= until)) {
     return `${what}, and nothing was broken`;
   }
   const gap = gaps.findIndex((at) => at >= lost.sentAt);

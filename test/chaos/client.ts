@@ -35,7 +35,7 @@ interface Frame {
 }
 
 /** What was acknowledged so shortly before the end of a subscription may have been on its way: nobody is owed it. */
-const inFlightMs = 1000;
+export const inFlightMs = 1000;
 
 let sessions = 0;
 let numbers = 0;
