@@ -130,6 +130,8 @@ describe('npm run bench', () => {
 
   // Which of them it is depends on whether it reads or writes first.
   it('sees a connection that the server ends', async () => {
-    expect(await judge((text, count) => (count === 700 ? undefined : text))).toMatch(/the server closed|ECONNRESET|EPIPE/);
+    expect(await judge((text, count) => (count === 700 ? undefined : text))).toMatch(
+      /the server closed|ECONNRESET|EPIPE/,
+    );
   });
 });
