@@ -20,6 +20,8 @@ process.argv = [
   ...process.argv.slice(0, 2),
   '--config',
   'jest.chaos.config.mjs',
+  // Jest waits for whatever a run may have left open; the processes that it started have been killed by then.
+  '--forceExit',
   ...(values['no-build'] ? ['--no-build'] : []),
   ...(values.engine === undefined ? [] : [`${values.engine}.chaos.js`]),
   ...positionals,
