@@ -127,9 +127,9 @@ describe('halyard start', () => {
       expect(primary.errors).toEqual(['halyard: worker 2 ended with SIGKILL: it is started again in 200 ms']);
       const third = Number(primary.lines.findLast((line) => line.startsWith('listening'))!.split(' ')[2]);
       const three = await enter('a', third);
+      await roster.shows([pids[0]!, third]);
       three.send('back');
       expect(await nextText(one, /back/)).toBe('back');
-      await roster.shows([pids[0]!, third]);
     },
     minutes,
   );
