@@ -171,8 +171,7 @@ export class FrameParser {
    * @returns where the next one begins; -1: it is not all there, `#neededBytes` is how much of it must be
    */
   #readFrame(bytes: Buffer, at: number, end: number): number {
-    const available = end - at;
-    if (available < 2) return this.#need(2);
+    if (at + 2 > end) return this.#need(2);
     const first = bytes[at]!;
     const second = bytes[at + 1]!;
     const opcode = first & 0x0f;
@@ -181,11 +180,11 @@ export class FrameParser {
     if (mistake !== undefined) return this.#fail('FRAME_INVALID', mistake, end);
 
     let length = second & 0x7f;
-    let start = at + minFrameBytes;
+    let keyAt = at + 2;
     if (length > maxControlBytes) {
       const isLong = length === 127;
-      start += isLong ? 8 : 2;
-      if (available < start - at) return this.#need(start - at);
+      keyAt += isLong ? 8 : 2;
+      if (keyAt > end) return this.#need(keyAt - at);
       length = isLong ? bytes.readUInt32BE(at + 2) * 2 ** 32 + bytes.readUInt32BE(at + 6) : bytes.readUInt16BE(at + 2);
       if (length < (isLong ? 65_536 : 126)) {
         return this.#fail('FRAME_INVALID', 'a length must take as few bytes as possible', end);
@@ -194,10 +193,11 @@ export class FrameParser {
     if (opcode < close && length > this.maxPayloadBytes - this.#messageBytes) {
       return this.#fail('MESSAGE_SIZE', undefined, end);
     }
+    const start = keyAt + keyBytes;
     const next = start + length;
     if (next > end) return this.#need(next - at);
 
-    unmask(bytes, start - keyBytes, start, next);
+    unmask(bytes, keyAt, start, next);
     if (opcode >= close) this.#control(opcode, bytes.subarray(start, next));
     else if (isFinal && opcode !== continuation) this.#deliver(bytes.subarray(start, next), opcode);
     else this.#addFragment(bytes, start, next, opcode, isFinal);

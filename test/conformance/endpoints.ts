@@ -35,6 +35,14 @@ export class Endpoint {
     return this.name;
   }
 
+  get path(): string {
+    return this.isDeflated ? '/deflate' : '/ours';
+  }
+
+  get offer(): string | undefined {
+    return this.isDeflated ? 'permessage-deflate' : undefined;
+  }
+
   async start(...use: Observer[]): Promise<TestApp> {
     this.#app = await testApp({ controllers: [Echo], use: [this.ledger, ...use] });
     return this.#app;
@@ -43,10 +51,7 @@ export class Endpoint {
   /** A client whose handshake is done. */
   async connect(): Promise<RawClient> {
     const client = await this.#app.raw();
-    const offer = this.isDeflated ? 'permessage-deflate' : undefined;
-    const head = await client.handshake(this.isDeflated ? '/deflate' : '/ours', {
-      headers: { 'sec-websocket-extensions': offer },
-    });
+    const head = await client.handshake(this.path, { headers: { 'sec-websocket-extensions': this.offer } });
     expect([head.status, head.headers['sec-websocket-extensions']]).toEqual([
       101,
       this.isDeflated ? 'permessage-deflate; server_no_context_takeover' : undefined,
