@@ -1,7 +1,18 @@
 /** What an outage of the broker does to those who are connected, and to those who come. */
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
+import { setImmediate } from 'node:timers/promises';
 import { describe, expect, it } from '@jest/globals';
-import { Body, Channels, Connection, Connections, Controller, Json, OnConnect, WebSocket } from 'halyard';
+import {
+  Body,
+  Channels,
+  Connection,
+  Connections,
+  Controller,
+  createPublisher,
+  Json,
+  OnConnect,
+  WebSocket,
+} from 'halyard';
 import { testApp, until, type TestApp } from 'halyard/testing';
 import { FaultyEngine, type FaultyBroker } from './support/faulty-broker.js';
 import { Ledger } from './support/ledger.js';
@@ -78,6 +89,31 @@ describe('gaps', () => {
     ]);
     await wary.idle();
     await careless.idle();
+  });
+
+  it('R-chan-gap comes before what comes in while the link is still being restored, and again after another loss', async () => {
+    const { app, broker, other } = await start();
+    const client = await member(app, 'a!');
+    const elsewhere = createPublisher({ broker: other });
+    const publishElsewhere = async (text: string): Promise<void> => {
+      await elsewhere.publish('a!', text);
+      // By now it has been delivered, or lost.
+      await setImmediate();
+    };
+    broker.cut();
+    await publishElsewhere('lost');
+    for (const text of ['first', 'third']) {
+      broker.isRestoring = true;
+      await publishElsewhere(text);
+      expect([await client.json(), await client.next()]).toEqual([{ event: 'gap', channel: 'a!' }, text]);
+      await publishElsewhere(`${text} but one`);
+      expect(await client.next()).toBe(`${text} but one`);
+      if (text === 'first') broker.cutWhileRestoring();
+    }
+    broker.mend();
+    await publishElsewhere('after');
+    expect(await client.next()).toBe('after');
+    await client.idle();
   });
 
   it('R-chan-gap goes to who is in the channel: not after leaving, and not for an outage before the join', async () => {

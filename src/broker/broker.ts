@@ -34,7 +34,10 @@ export interface Broker {
   publish(subject: string, bytes: Uint8Array): Promise<void>;
   /** Resolves when the subscription is active at the engine. Rejects with a `BrokerUnavailableError`. */
   subscribe(subject: string, onBytes: (bytes: Uint8Array) => void): Promise<Unsubscribe>;
-  /** Told of each change of the link, so of `up` and `down` in turn; not of its present state, and not of `close`. */
+  /**
+   * Told of each change of the link; not of its present state, and not of `close`. Where something is delivered after a
+   * `down` and before the `up`, a further loss is told as another `down`.
+   */
   onLink(listener: (state: LinkState) => void): () => void;
   health(): BrokerHealth;
   /** Ends subscriptions and connections of its own making. Idempotent. */

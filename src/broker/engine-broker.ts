@@ -58,6 +58,8 @@ export class EngineBroker implements Broker {
   #wasUp = false;
   #closing: Promise<void> | undefined = undefined;
   #isConnected = false;
+  /** Something has come in since the link was last said to be down. */
+  #hasReceived = false;
   /** Raised at each connection and each loss: what was begun before is void. */
   #epoch = 0;
   #reason: Error | undefined = undefined;
@@ -81,7 +83,10 @@ export class EngineBroker implements Broker {
     engine.open({
       connected: () => this.#connected(),
       lost: (reason) => this.#lost(reason),
-      received: (token, bytes) => this.#subscriptions.deliver(token, bytes),
+      received: (token, bytes) => {
+        this.#hasReceived = true;
+        this.#subscriptions.deliver(token, bytes);
+      },
     });
   }
 
@@ -164,13 +169,16 @@ export class EngineBroker implements Broker {
   #lost(reason: Error): void {
     if (this.#closing) return;
     this.#reason = bare(reason);
-    if (!this.#isConnected) return;
-    this.#isConnected = false;
-    this.#epoch++;
-    clearTimeout(this.#retry);
-    this.#probe?.settle(this.#reason);
-    if (this.#link === 'down') return;
+    if (this.#isConnected) {
+      this.#isConnected = false;
+      this.#epoch++;
+      clearTimeout(this.#retry);
+      this.#probe?.settle(this.#reason);
+    }
+    // While it is restored, or one of its connections lives on, publications come in: what was lost behind them is news.
+    if (this.#link === 'down' && !this.#hasReceived) return;
     this.#link = 'down';
+    this.#hasReceived = false;
     this.#tell();
   }
 

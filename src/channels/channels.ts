@@ -47,6 +47,8 @@ interface Errand {
 export class Channels {
   readonly #locals = new Map<string, LocalChannel>();
   readonly #host: LocalChannelHost;
+  readonly #offLink: () => void;
+  #losses = 0;
   #closed = false;
 
   /** @internal */
@@ -56,13 +58,17 @@ export class Channels {
       broker,
       lingerMs,
       isUp: () => members.isUp,
+      losses: () => this.#losses,
       isClosed: () => this.#closed,
       over: (local) => {
         if (this.#locals.get(local.name) === local) this.#locals.delete(local.name);
       },
       failed: (error) => options.failed(error),
     };
-    members.listen({ linked: (isUp) => isUp && this.#tellLoss() });
+    this.#offLink = broker.onLink((state) => {
+      if (state === 'down') this.#losses++;
+      else for (const local of this.#locals.values()) local.tellLoss();
+    });
     questions.on('channels.subscribers', (channel: string) => this.local(channel));
     questions.on('channels.count', (channel: string) => this.#locals.get(channel)?.subscribers.size ?? 0);
     questions.on('channels.join', ({ id, channel, options }: Errand) =>
@@ -153,6 +159,7 @@ export class Channels {
   /** @internal Takes all subscriptions back. */
   async close(): Promise<void> {
     this.#closed = true;
+    this.#offLink();
     await Promise.all([...this.#locals.values()].map((local) => local.end()));
   }
 
@@ -195,10 +202,6 @@ export class Channels {
   ): Promise<void> {
     const publication = makePublication(channel, value, options, publisher?.id);
     await this.options.broker.publish(channelSubject(channel), encodePublication(publication));
-  }
-
-  #tellLoss(): void {
-    for (const local of this.#locals.values()) local.tellLoss();
   }
 
   #find(connection: Subscriber | string): Subscriber | undefined {

@@ -9,6 +9,8 @@ export interface LocalChannelHost {
   readonly lingerMs: number;
   /** The broker's link is up. */
   isUp(): boolean;
+  /** How often the broker may have lost something. */
+  losses(): number;
   /** The app is closed. */
   isClosed(): boolean;
   /** It has no subscription any more, or is about to have none: who comes now needs another one. */
@@ -31,11 +33,14 @@ export class LocalChannel {
   /** In an outage: settles when the broker says anew that it is subscribed. */
   #confirming: Promise<void> | undefined = undefined;
   #ending: NodeJS.Timeout | undefined = undefined;
+  /** The losses that subscribers were told of, or that were before their time. */
+  #toldLosses: number;
 
   constructor(
     readonly name: string,
     private readonly host: LocalChannelHost,
   ) {
+    this.#toldLosses = host.losses();
     this.#feed = host.broker.subscribe(channelSubject(name), (bytes) => this.#deliver(bytes));
     this.#feed.then(
       () => (this.#isFed = true),
@@ -72,8 +77,14 @@ export class LocalChannel {
     this.#ending = setTimeout(() => void this.end(), this.host.lingerMs).unref();
   }
 
-  /** The link was lost and is back: whoever asked for it, and was in before, is told. */
+  /**
+   * Whoever asked for it, and was in before, is told of a loss: when the link is back, or before the first publication that
+   * comes while it is still being restored.
+   */
   tellLoss(): void {
+    const losses = this.host.losses();
+    if (this.#toldLosses === losses) return;
+    this.#toldLosses = losses;
     for (const subscriber of this.#wary ?? []) if (!this.#joining.has(subscriber)) subscriber.missed(this.name);
   }
 
@@ -127,6 +138,7 @@ export class LocalChannel {
   /** One frame for each protocol that is spoken in the channel. What one subscriber throws does not reach the next. */
   #deliver(bytes: Uint8Array): void {
     if (this.subscribers.size === 0) return;
+    this.tellLoss();
     let publication: Publication;
     try {
       publication = decodePublication(bytes);

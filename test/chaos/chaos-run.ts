@@ -62,11 +62,11 @@ export class ChaosRun {
 
   /** @param most how many of the scenarios */
   async play(scenarios: readonly Scenario[], most: number): Promise<string> {
-    await this.#open();
     const possible = scenarios.filter(({ engines }) => !engines || engines.includes(this.kind));
-    for (const scenario of this.shuffled(possible).slice(0, most)) {
-      await this.#playOne(scenario);
-    }
+    // Drawn before the clients draw, too: how often they do depends on how fast the machine is.
+    const drawn = this.shuffled(possible).slice(0, most);
+    await this.#open();
+    for (const scenario of drawn) await this.#playOne(scenario);
     const verdict = check(this.#sessions, this.#disturbances, this.kind === 'redis' ? 'total' : 'publisher');
     if (verdict.violations.length > 0) {
       throw new Error(`${verdict.violations.length} violations:\n  ${verdict.violations.slice(0, 20).join('\n  ')}`);

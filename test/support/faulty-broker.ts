@@ -31,6 +31,8 @@ export class FaultyBroker implements Broker {
   isDoubtful = false;
   /** What comes waits, as for a process that is stopped. */
   isStopped = false;
+  /** While its link is being restored, publications come in already. */
+  isRestoring = false;
   /** Is waited for by what subscribes and unsubscribes, or throws in its place. */
   beforeSubscribe: (subject: string) => Promise<void> = () => Promise.resolve();
   beforeUnsubscribe: (subject: string) => Promise<void> = () => Promise.resolve();
@@ -74,7 +76,7 @@ export class FaultyBroker implements Broker {
     return this.#listeners.get(subject)?.size ?? 0;
   }
   receive(subject: string, bytes: Uint8Array): void {
-    if (!this.#up) return;
+    if (!this.#up && !this.isRestoring) return;
     if (this.isStopped) this.#held.push([subject, bytes]);
     else for (const listener of this.#listeners.get(subject) ?? []) listener(bytes);
   }
@@ -83,7 +85,13 @@ export class FaultyBroker implements Broker {
     this.#link(false);
   }
   mend(): void {
+    this.isRestoring = false;
     this.#link(true);
+  }
+  /** Another loss, before the link is up again. */
+  cutWhileRestoring(): void {
+    this.isRestoring = false;
+    for (const listener of this.#links) listener('down');
   }
   /** Nobody is told: the node was killed. */
   kill(): void {
