@@ -1,12 +1,10 @@
-import type { ServerName } from './load/dialect.js';
 import { summarize, type Result } from './result.js';
 import type { Measured, Sample } from './sample.js';
-import type { Scenario } from './scenario.js';
-import { ServerTrial, startLoadGenerator, type LoadGenerator } from './server-trial.js';
+import type { Contestant, Scenario, Trial } from './scenario.js';
 
 /** How long and how often is measured. */
 export interface Pace {
-  /** Rounds in all. In each, every server runs between two runs of bare `ws`. */
+  /** Rounds in all. In each, every server runs between two runs of the baseline. */
   readonly rounds: number;
   /** Rounds with the same processes; then all are started anew, so that no figure rests on one start of one process. */
   readonly roundsPerStart: number;
@@ -20,39 +18,34 @@ export interface Pace {
 /** A server that failed or answered wrong; it is left out from then on, and has no row. */
 export interface Failure {
   readonly scenario: string;
-  readonly server: ServerName;
+  readonly server: Contestant;
   readonly error: Error;
 }
 
 /** The servers of one scenario, measured in turn: processes that live side by side, one at work at a time. */
 export class Comparison {
   readonly failures: Failure[] = [];
-  readonly #names: readonly ServerName[];
-  readonly #compared: boolean;
-  readonly #measured = new Map<ServerName, Measured[]>();
-  readonly #trials = new Map<ServerName, ServerTrial>();
-  #load!: LoadGenerator;
+  readonly #names: readonly Contestant[];
+  readonly #measured = new Map<Contestant, Measured[]>();
+  readonly #trials = new Map<Contestant, Trial>();
 
   constructor(
     private readonly scenario: Scenario,
     private readonly pace: Pace,
   ) {
-    this.#compared = scenario.compared ?? true;
-    this.#names = this.#compared ? ['ws', ...scenario.servers] : scenario.servers;
+    this.#names = [...(scenario.baseline ? [scenario.baseline] : []), ...scenario.servers];
   }
 
   /** Resolves with a row for each server that did not fail. */
   async run(): Promise<Result[]> {
     const rounds = Math.min(this.pace.rounds, this.scenario.rounds ?? Infinity);
     const perStart = this.scenario.freshProcesses ? 1 : this.pace.roundsPerStart;
-    for (let round = 0; round < rounds && !this.#failed('ws'); round += perStart) {
-      this.#load = startLoadGenerator();
+    for (let round = 0; round < rounds && !this.#failed(this.scenario.baseline); round += perStart) {
       try {
         if (!this.scenario.freshProcesses) for (const name of this.#names) await this.#start(name);
         for (let left = Math.min(perStart, rounds - round); left > 0; left -= 1) await this.#round();
       } finally {
-        await Promise.all([this.#load.stop(), ...[...this.#trials.values()].map((trial) => trial.stop())]);
-        this.#trials.clear();
+        await Promise.all(this.#names.map((name) => this.#stop(name)));
       }
     }
     return this.#names.flatMap((name) => {
@@ -61,7 +54,7 @@ export class Comparison {
     });
   }
 
-  #failed(name: ServerName): boolean {
+  #failed(name: Contestant | undefined): boolean {
     return this.failures.some(({ server }) => server === name);
   }
 
@@ -70,25 +63,25 @@ export class Comparison {
    * with what else the machine does, and processes take time to start: ws A B … ws.
    */
   async #round(): Promise<void> {
-    const { servers, freshProcesses } = this.scenario;
+    const { baseline, servers, freshProcesses } = this.scenario;
     const groups = freshProcesses ? [servers] : servers.map((name) => [name]);
-    let before = this.#compared ? await this.#sample('ws') : undefined;
+    let before = baseline && (await this.#sample(baseline));
     for (const group of groups) {
-      const samples: [ServerName, Sample][] = [];
+      const samples: [Contestant, Sample][] = [];
       for (const name of group) {
         const sample = await this.#sample(name);
         if (sample) samples.push([name, sample]);
       }
-      const after = this.#compared ? await this.#sample('ws') : undefined;
-      if (this.#compared && !(before && after)) return;
+      const after = baseline && (await this.#sample(baseline));
+      if (this.#failed(baseline)) return;
       const reference = before && after ? (this.#figure(before) + this.#figure(after)) / 2 : null;
       for (const [name, sample] of samples) this.#keep(name, sample, reference);
-      if (before && after) this.#keep('ws', before, this.#figure(after));
+      if (baseline && before && after) this.#keep(baseline, before, this.#figure(after));
       before = after;
     }
   }
 
-  #keep(name: ServerName, sample: Sample, reference: number | null): void {
+  #keep(name: Contestant, sample: Sample, reference: number | null): void {
     const measured = { sample, ratio: reference === null ? null : this.#figure(sample) / reference };
     const kept = this.#measured.get(name);
     if (kept) kept.push(measured);
@@ -100,30 +93,23 @@ export class Comparison {
   }
 
   /** One run; undefined where the server failed, now or before. */
-  async #sample(name: ServerName): Promise<Sample | undefined> {
+  async #sample(name: Contestant): Promise<Sample | undefined> {
     if (this.scenario.freshProcesses) await this.#start(name);
-    const sample = await this.#attempt(name, (trial) => this.#measure(trial));
+    const sample = await this.#attempt(name, (trial) => trial.measure(this.#length(1)));
     if (this.scenario.freshProcesses) await this.#stop(name);
     return sample;
   }
 
-  #measure(trial: ServerTrial): Promise<Sample> {
-    const { measure } = this.scenario;
-    return measure ? measure(trial, this.#length(1)) : trial.run(this.#length(1));
-  }
-
-  async #start(name: ServerName): Promise<void> {
+  async #start(name: Contestant): Promise<void> {
     if (this.#failed(name)) return;
-    this.#trials.set(name, new ServerTrial(this.scenario, name, this.#load));
+    this.#trials.set(name, this.scenario.trial(name));
     await this.#attempt(name, async (trial) => {
       await trial.open();
-      if (this.scenario.freshProcesses) return;
-      if (this.scenario.measure) await this.scenario.measure(trial, this.#length(1));
-      else await trial.run(this.#length(this.pace.warmUp));
+      if (!this.scenario.freshProcesses) await trial.measure(this.#length(this.pace.warmUp));
     });
   }
 
-  async #stop(name: ServerName): Promise<void> {
+  async #stop(name: Contestant): Promise<void> {
     const trial = this.#trials.get(name);
     this.#trials.delete(name);
     await trial?.stop();
@@ -133,7 +119,7 @@ export class Comparison {
     return { ms: runs * this.pace.runMs, operations: Math.ceil(runs * this.pace.share * this.scenario.operations) };
   }
 
-  async #attempt<T>(name: ServerName, act: (trial: ServerTrial) => Promise<T>): Promise<T | undefined> {
+  async #attempt<T>(name: Contestant, act: (trial: Trial) => Promise<T>): Promise<T | undefined> {
     const trial = this.#trials.get(name);
     if (!trial) return undefined;
     try {

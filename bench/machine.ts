@@ -21,10 +21,10 @@ const canPin = cores.length > 1 && spawnSync('taskset', ['--version']).status ==
 export const serverCore = 0;
 export const loadCore = 1;
 
-/** How to start Node on the nth of our cores; anywhere where there is no `taskset` or only one core. */
-export function pinned(nth: number, execArgv: readonly string[]): { execPath: string; execArgv: string[] } {
-  if (!canPin) return { execPath: process.execPath, execArgv: [...execArgv] };
-  return { execPath: 'taskset', execArgv: ['-c', String(cores[nth % cores.length]), process.execPath, ...execArgv] };
+/** Keeps a process, all of its threads, on the nth of our cores; on any where there is no `taskset`, or one core only. */
+export function pin(pid: number, nth: number): void {
+  if (canPin)
+    spawnSync('taskset', ['--all-tasks', '--cpu-list', '--pid', String(cores[nth % cores.length]), String(pid)]);
 }
 
 /** What the figures are measured on, and when. */

@@ -4,7 +4,6 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { chart } from './chart.js';
 import { Comparison, type Failure, type Pace } from './comparison.js';
-import { dialects } from './load/dialect.js';
 import { describeMachine } from './machine.js';
 import { table } from './report.js';
 import type { Result } from './result.js';
@@ -31,23 +30,27 @@ const pace: Pace = {
 
 const names = scenarios.map(({ name }) => name);
 const only = chosen(options.only, names, 'scenario');
-const servers = chosen(options.servers, Object.keys(dialects), 'server');
+const servers = chosen(options.servers, [...new Set(scenarios.flatMap((scenario) => scenario.servers))], 'server');
 const files = { results: `${options.out}.json`, chart: `${options.out}.svg` };
 for (const file of Object.values(files)) rmSync(file, { force: true });
+
+// So that what was started ends too.
+for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => process.exit(130));
 
 const machine = describeMachine();
 console.log(machine);
 const results: Result[] = [];
 const failures: Failure[] = [];
 for (const scenario of scenarios.filter(({ name }) => only.includes(name))) {
-  const comparison = new Comparison(
-    {
-      ...scenario,
-      ...(options.quick && scenario.quick),
-      servers: scenario.servers.filter((name) => servers.includes(name)),
-    },
-    pace,
-  );
+  const missing = scenario.missing?.();
+  if (missing) {
+    console.log(`\n${scenario.name}: not measured: ${missing}`);
+    continue;
+  }
+  const compared = scenario.servers.filter((name) => servers.includes(name));
+  if (compared.length === 0) continue;
+  const quick = options.quick ? scenario.quick : undefined;
+  const comparison = new Comparison({ ...scenario, ...quick, servers: compared }, pace);
   const measured = await comparison.run();
   results.push(...measured);
   failures.push(...comparison.failures);

@@ -1,13 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { RunLength } from './load/run.js';
 import type { Sample } from './sample.js';
-import type { Trial } from './scenario.js';
+import type { ServerTrial } from './server-trial.js';
 
 /** Longer than a channel that all have left is kept. */
 const lingerMs = 5000;
 
 /** What a process has grown by, for each connection that a run has opened and left idle. */
-export async function idleMemory(trial: Trial, length: RunLength): Promise<Sample> {
+export async function idleMemory(trial: ServerTrial, length: RunLength): Promise<Sample> {
   const before = await trial.memory();
   const sample = await trial.run(length);
   const after = await trial.memory();
@@ -19,7 +19,7 @@ export async function idleMemory(trial: Trial, length: RunLength): Promise<Sampl
  *
  * @param channels of all connections together
  */
-export function channelsMemory(channels: number): (trial: Trial) => Promise<Sample> {
+export function channelsMemory(channels: number): (trial: ServerTrial) => Promise<Sample> {
   return async (trial) => {
     const once: RunLength = { ms: 0, operations: 0 };
     const before = await trial.memory();
@@ -35,7 +35,7 @@ export function channelsMemory(channels: number): (trial: Trial) => Promise<Samp
 }
 
 /** What is left when it is less than a byte for each, else after so long: a channel lingers at the broker for a while. */
-async function left(trial: Trial, heapBytes: number, channels: number): Promise<number> {
+async function left(trial: ServerTrial, heapBytes: number, channels: number): Promise<number> {
   const deadline = performance.now() + lingerMs;
   for (;;) {
     const each = ((await trial.memory()).heapBytes - heapBytes) / channels;

@@ -1,6 +1,6 @@
 import { fork, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { pinned } from './machine.js';
+import { pin } from './machine.js';
 
 /** What a process of the benchmark can be asked: each name is a question, answered over IPC. */
 export type Commands = Record<string, (...args: never[]) => unknown>;
@@ -23,15 +23,16 @@ export class Remote<C extends Commands> {
 
   /**
    * @param name what errors call it
-   * @param file compiled module, which calls `answer`
+   * @param process one that was forked already, or the compiled module to fork; it calls `answer`
+   * @param options core: which one it is kept on
    */
   constructor(
     readonly name: string,
-    file: URL,
-    options: { readonly core: number; readonly args?: readonly string[]; readonly execArgv?: readonly string[] },
+    process: ChildProcess | URL,
+    options: { readonly core: number; readonly args?: readonly string[] },
   ) {
-    const { execPath, execArgv } = pinned(options.core, options.execArgv ?? []);
-    this.#child = fork(file, options.args ?? [], { execPath, execArgv });
+    this.#child = process instanceof URL ? fork(process, options.args ?? []) : process;
+    if (this.#child.pid !== undefined) pin(this.#child.pid, options.core);
     this.#exited = once(this.#child, 'exit').then(([code, signal]) =>
       this.#die(new Error(`${name} ended (${String(signal ?? code)})`)),
     );
@@ -71,12 +72,14 @@ export class Remote<C extends Commands> {
 /** In the child: answers until the runner goes away. */
 export function answer<C extends Commands>(commands: C): void {
   process.on('disconnect', () => process.exit());
-  process.on('message', ({ id, name, args }: Question) => {
+  process.on('message', ({ id, name, args }: Partial<Question>) => {
+    // A worker of a cluster is sent other things as well.
+    if (id === undefined || name === undefined) return;
     const command = commands[name] as ((...args: unknown[]) => unknown) | undefined;
     Promise.resolve()
       .then(() => {
         if (!command) throw new Error(`no command ${name}`);
-        return command(...args);
+        return command(...args!);
       })
       .then(
         (value) => process.send!({ id, value } satisfies Reply),

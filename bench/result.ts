@@ -1,15 +1,14 @@
-import type { ServerName } from './load/dialect.js';
 import type { Figure, Measured, Sample } from './sample.js';
-import type { Scenario } from './scenario.js';
+import type { Contestant, Scenario } from './scenario.js';
 import { median, quantile } from './statistics.js';
 
 /** A row of results.json: medians of the rounds. */
 export interface Result extends Sample {
   readonly scenario: string;
-  readonly server: ServerName;
+  readonly server: Contestant;
   /** What is compared: CPU time where nothing else is said. */
   readonly figure: Figure;
-  /** Of the figure to that of bare `ws` right before and after; null where bare `ws` has no such thing. */
+  /** Of the figure to that of the baseline right before and after; null where there is none. */
   readonly ratio: number | null;
   readonly ratioQ1: number | null;
   readonly ratioMin: number | null;
@@ -17,8 +16,8 @@ export interface Result extends Sample {
   readonly rounds: number;
 }
 
-/** The row of a server. Bare `ws` is 1 by definition; its other ratios are those of neighbouring runs: the noise. */
-export function summarize(scenario: Scenario, server: ServerName, measured: readonly Measured[]): Result {
+/** The row of a server. The baseline is 1 by definition; its other ratios are those of neighbouring runs: the noise. */
+export function summarize(scenario: Scenario, server: Contestant, measured: readonly Measured[]): Result {
   const samples = measured.map(({ sample }) => sample);
   const ratios = measured.flatMap(({ ratio }) => ratio ?? []);
   const figures = Object.fromEntries(
@@ -32,7 +31,7 @@ export function summarize(scenario: Scenario, server: ServerName, measured: read
     ...(ratios.length === 0
       ? { ratio: null, ratioQ1: null, ratioMin: null, ratioMax: null }
       : {
-          ratio: server === 'ws' ? 1 : rounded(median(ratios)),
+          ratio: server === scenario.baseline ? 1 : rounded(median(ratios)),
           ratioQ1: rounded(quantile(ratios, 0.25)),
           ratioMin: rounded(Math.min(...ratios)),
           ratioMax: rounded(Math.max(...ratios)),

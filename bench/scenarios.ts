@@ -1,9 +1,16 @@
+import { CarrierTrial } from './carrier-trial.js';
+import { missingEngine, type EngineName } from './engines/engine.js';
 import { channelsMemory, idleMemory } from './measures.js';
 import type { ServerName } from './load/dialect.js';
-import type { Scenario } from './scenario.js';
+import type { Plan } from './load/load.js';
+import type { Contestant, Scenario } from './scenario.js';
+import { ServerTrial, type ServerTrialOptions } from './server-trial.js';
 import { perMessage } from './work.js';
 
 const all: readonly ServerName[] = ['halyard', 'nest', 'socket.io', 'crossws'];
+
+/** 70 % of the publications a second of the engine's own client: at full load CPU time is the inverse of that. */
+const enginesBar = 1 / 0.7;
 
 /** Every scenario, with the bars that Halyard is held to: server CPU per operation, bare `ws` being 1.00. */
 export const scenarios: readonly Scenario[] = [
@@ -11,7 +18,7 @@ export const scenarios: readonly Scenario[] = [
     name: 'echo-16',
     what: 'JSON echo, 64 connections, 16 messages in flight on each',
     servers: all,
-    plan: { kind: 'echo', endpoint: 'echo', connections: 64, inFlight: 16 },
+    ...againstWs({ kind: 'echo', endpoint: 'echo', connections: 64, inFlight: 16 }),
     operations: 3000,
     bar: 0.5,
     goal: 0.35,
@@ -20,7 +27,7 @@ export const scenarios: readonly Scenario[] = [
     name: 'echo-1',
     what: 'JSON echo, 64 connections, 1 message in flight on each',
     servers: all,
-    plan: { kind: 'echo', endpoint: 'echo', connections: 64, inFlight: 1 },
+    ...againstWs({ kind: 'echo', endpoint: 'echo', connections: 64, inFlight: 1 }),
     operations: 3000,
     bar: 1,
     goal: 0.75,
@@ -29,7 +36,7 @@ export const scenarios: readonly Scenario[] = [
     name: 'validated-echo-16',
     what: 'echo-16 with a DTO of 4 fields that class-validator checks; on bare ws nothing is checked',
     servers: ['halyard', 'nest'],
-    plan: { kind: 'echo', endpoint: 'validated', connections: 64, inFlight: 16 },
+    ...againstWs({ kind: 'echo', endpoint: 'validated', connections: 64, inFlight: 16 }),
     operations: 3000,
     bar: 0.6,
     goal: 0.4,
@@ -38,7 +45,7 @@ export const scenarios: readonly Scenario[] = [
     name: 'guarded-echo-16',
     what: 'echo-16 with 2 guards, 3 interceptors and a pipe for each message; on bare ws none of them',
     servers: ['halyard', 'nest'],
-    plan: { kind: 'echo', endpoint: 'guarded', connections: 64, inFlight: 16 },
+    ...againstWs({ kind: 'echo', endpoint: 'guarded', connections: 64, inFlight: 16 }),
     operations: 3000,
     bar: 0.55,
     goal: 0.4,
@@ -47,7 +54,7 @@ export const scenarios: readonly Scenario[] = [
     name: 'fanout-1',
     what: 'one publication at a time to 1000 subscribers',
     servers: all,
-    plan: { kind: 'fanout', subscribers: 1000, burst: 1 },
+    ...againstWs({ kind: 'fanout', subscribers: 1000, burst: 1 }),
     operations: 5000,
     bar: 0.75,
     goal: 0.65,
@@ -56,7 +63,7 @@ export const scenarios: readonly Scenario[] = [
     name: 'fanout-16',
     what: '16 publications in a burst to 1000 subscribers',
     servers: all,
-    plan: { kind: 'fanout', subscribers: 1000, burst: 16 },
+    ...againstWs({ kind: 'fanout', subscribers: 1000, burst: 16 }),
     operations: 5000,
     bar: 0.12,
     goal: 0.07,
@@ -65,7 +72,7 @@ export const scenarios: readonly Scenario[] = [
     name: 'fanout-deflate',
     what: 'one publication of 2 KB at a time to 1000 subscribers, compressed',
     servers: ['halyard'],
-    plan: { kind: 'fanout', subscribers: 1000, burst: 1, compressed: true },
+    ...againstWs({ kind: 'fanout', subscribers: 1000, burst: 1, compressed: true }),
     operations: 3000,
     bar: 0.2,
     goal: 0.12,
@@ -74,7 +81,7 @@ export const scenarios: readonly Scenario[] = [
     name: 'connect',
     what: 'connect, one echo, close',
     servers: all,
-    plan: { kind: 'connect', concurrent: 32 },
+    ...againstWs({ kind: 'connect', concurrent: 32 }),
     operations: 150,
     bar: 1.15,
     goal: 0.8,
@@ -83,8 +90,7 @@ export const scenarios: readonly Scenario[] = [
     name: 'idle-memory',
     what: 'resident memory of a connection that says nothing',
     servers: all,
-    plan: { kind: 'idle', before: 500 },
-    measure: idleMemory,
+    ...againstWs({ kind: 'idle', before: 500 }, { measure: idleMemory }),
     figure: 'rssBytes',
     freshProcesses: true,
     operations: 2500,
@@ -96,7 +102,7 @@ export const scenarios: readonly Scenario[] = [
     name: 'latency-512',
     what: 'JSON echo, 512 connections, 1 message in flight on each: the 99th percentile of the time to the answer',
     servers: all,
-    plan: { kind: 'echo', endpoint: 'echo', connections: 512, inFlight: 1, timed: true },
+    ...againstWs({ kind: 'echo', endpoint: 'echo', connections: 512, inFlight: 1, timed: true }),
     figure: 'p99Us',
     operations: 10_000,
     bar: 1.3,
@@ -105,15 +111,14 @@ export const scenarios: readonly Scenario[] = [
     name: 'presence-storm',
     what: '1000 joins into one channel at once, until everybody knows everybody',
     servers: ['halyard'],
-    plan: { kind: 'presence', clients: 1000, overMs: 0 },
+    ...againstWs({ kind: 'presence', clients: 1000, overMs: 0 }),
     operations: 1000,
   },
   {
     name: 'presence-10k',
     what: '10 000 joins into one channel within a second, until everybody knows how many there are',
     servers: ['halyard'],
-    plan: { kind: 'presence', clients: 10_000, overMs: 1000, counted: true },
-    compared: false,
+    ...alone({ kind: 'presence', clients: 10_000, overMs: 1000, counted: true }),
     freshProcesses: true,
     operations: 10_000,
     rounds: 3,
@@ -123,20 +128,58 @@ export const scenarios: readonly Scenario[] = [
     name: 'channels-memory',
     what: '100 connections join 1000 channels each, all different, and leave them: heap for each channel',
     servers: ['halyard'],
-    plan: { kind: 'echo', endpoint: 'channels', connections: 100, inFlight: 1 },
-    compared: false,
-    measure: channelsMemory(100 * perMessage),
+    ...alone(
+      { kind: 'echo', endpoint: 'channels', connections: 100, inFlight: 1 },
+      { perMessage, measure: channelsMemory(100 * perMessage) },
+    ),
     figure: 'heapBytesLeft',
     operations: 0,
-    perMessage,
   },
   {
     name: 'publish-empty',
     what: 'publications to a channel that nobody is in',
     servers: ['halyard'],
-    plan: { kind: 'echo', endpoint: 'publish-empty', connections: 1, inFlight: 1 },
-    compared: false,
+    ...alone({ kind: 'echo', endpoint: 'publish-empty', connections: 1, inFlight: 1 }, { perMessage }),
     operations: 10,
-    perMessage,
+  },
+  {
+    name: 'fanout-redis',
+    what: 'publications of 200 bytes to Redis and back, 256 under way, against ioredis',
+    servers: ['halyard'],
+    ...throughEngine('redis', 'ioredis'),
+    operations: 3000,
+    bar: enginesBar,
+  },
+  {
+    name: 'fanout-nats',
+    what: "publications of 200 bytes to NATS and back, 256 under way, against NATS' own client",
+    servers: ['halyard'],
+    ...throughEngine('nats', 'nats'),
+    operations: 3000,
+    bar: enginesBar,
+  },
+  {
+    name: 'fanout-ipc',
+    what: 'publications of 200 bytes to the primary of a cluster and back, 256 under way, against process.send',
+    servers: ['halyard'],
+    baseline: 'node:cluster',
+    trial: (name) => new CarrierTrial(name, undefined),
+    operations: 3000,
+    bar: enginesBar,
   },
 ];
+
+/** Servers with clients at work as planned, each between two runs of bare `ws`. */
+function againstWs(plan: Plan, options?: ServerTrialOptions): Pick<Scenario, 'baseline' | 'trial'> {
+  return { baseline: 'ws', ...alone(plan, options) };
+}
+
+/** What bare `ws` has no counterpart of. */
+function alone(plan: Plan, options: ServerTrialOptions = {}): Pick<Scenario, 'trial'> {
+  return { trial: (name) => new ServerTrial(name as ServerName, plan, options) };
+}
+
+/** What an engine carries for a client of its own. */
+function throughEngine(engine: EngineName, baseline: Contestant): Pick<Scenario, 'baseline' | 'trial' | 'missing'> {
+  return { baseline, trial: (name) => new CarrierTrial(name, engine), missing: () => missingEngine(engine) };
+}

@@ -1,4 +1,4 @@
-/** The load generator: a process that plays the clients of all servers, of one at a time. */
+/** The load generator: a process that plays all clients of one server. */
 import { answer } from '../remote.js';
 import { ConnectLoad, type ConnectPlan } from './connect-load.js';
 import { dialects, type ServerName } from './dialect.js';
@@ -24,17 +24,11 @@ interface Load {
 export type LoadCommands = {
   /** Opens the connections of a plan. */
   open: (server: ServerName, port: number, plan: Plan) => MaybePromise<void>;
-  prepare: (server: ServerName) => MaybePromise<void>;
-  run: (server: ServerName, length: RunLength) => Promise<RunResult>;
+  prepare: () => MaybePromise<void>;
+  run: (length: RunLength) => Promise<RunResult>;
 };
 
-const loads = new Map<ServerName, Load>();
-
-function load(server: ServerName): Load {
-  const found = loads.get(server);
-  if (!found) throw new Error(`no connections to ${server}`);
-  return found;
-}
+let load: Load | undefined;
 
 function create(plan: Plan, port: number, server: ServerName): Load {
   const dialect = dialects[server];
@@ -53,11 +47,7 @@ function create(plan: Plan, port: number, server: ServerName): Load {
 }
 
 answer<LoadCommands>({
-  open: (server, port, plan) => {
-    const created = create(plan, port, server);
-    loads.set(server, created);
-    return created.open();
-  },
-  prepare: (server) => load(server).prepare?.(),
-  run: (server, length) => load(server).run(length),
+  open: (server, port, plan) => (load = create(plan, port, server)).open(),
+  prepare: () => load!.prepare?.(),
+  run: (length) => load!.run(length),
 });
