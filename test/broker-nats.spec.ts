@@ -1,5 +1,5 @@
 /** What only the broker over NATS has: a bound on payloads, and a client that loses what it is given while it is cut off. */
-import { mkdtemp, writeFile } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, it } from '@jest/globals';
@@ -84,6 +84,7 @@ describeWith('nats')('natsBroker', () => {
 
   it('R-broker-refused what the server refuses is refused, and said; the rest goes on', async () => {
     const directory = await mkdtemp(join(tmpdir(), 'halyard-nats-conf-'));
+    closeLater({ abandon: () => rm(directory, { recursive: true, force: true }) });
     const permissions = 'subscribe = { allow = ["halyard.>"], deny = ["halyard.closed"] }, publish = ["halyard.>"]';
     const path = join(directory, 'nats.conf');
     await writeFile(

@@ -1,7 +1,9 @@
+import { setImmediate } from 'node:timers/promises';
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { Connection, Controller, memoryBroker, Presence as PresenceService, WebSocket, type Broker } from 'halyard';
 import { testApp, until } from 'halyard/testing';
 import { plain } from '#internal/protocol/plain.js';
+import { Questions } from '#internal/nodes/questions.js';
 import { Membership, type NodeSettings } from '#internal/nodes/membership.js';
 import { Replicator, type ReplicatorSettings } from '#internal/presence/replicator.js';
 import type { Presence } from '#internal/presence/presence.js';
@@ -37,7 +39,7 @@ class Device implements Watcher {
 const nodes: Node[] = [];
 let made = 0;
 
-type Settings = Partial<NodeSettings & ReplicatorSettings>;
+type Settings = Partial<NodeSettings & ReplicatorSettings & { readonly answerMs: number }>;
 
 class Node {
   readonly members: Membership;
@@ -54,6 +56,8 @@ class Node {
     const warn = (text: string): unknown => this.warnings.push(text);
     this.members = new Membership(broker, { heartbeatMs: 20, leaseMs: 100, warn, ...settings });
     this.presence = alone({
+      questions: new Questions(this.members, settings.answerMs ?? 5000),
+      channelsPerConnection: 10_000,
       replicate: (replica) => new Replicator(this.members, replica, { retryMs: 20, syncMs: 100, ...settings }),
     });
     this.presence.start();
@@ -124,6 +128,12 @@ afterEach(async () => {
   expect(nodes.map(({ presence }) => presence.metrics().repairs)).toEqual(nodes.map(() => 0));
   await Promise.all(nodes.splice(0).map((node) => node.close()));
 });
+
+/** All that was published has arrived, or is lost. */
+async function delivered(): Promise<void> {
+  await setImmediate();
+  await setImmediate();
+}
 
 /** Three nodes that watch a channel, each with an entry there. */
 async function three(settings: Settings = {}): Promise<{ all: Node[]; brokers: FaultyBroker[] }> {
@@ -196,6 +206,42 @@ describe('presence on several nodes', () => {
     brokers[2]!.resume();
   });
 
+  it('R-pres-whole list, get and count where nobody needs the channel are whole, or an error', async () => {
+    const { all, brokers } = await three({ leaseMs: 60_000, answerMs: 500 });
+    const [one, two, three_] = all as [Node, Node, Node];
+    two.track('elsewhere', 'ada', 1);
+    two.track('elsewhere', 'ada', 2);
+    three_.track('elsewhere', 'bob', 3);
+    const read = async (): Promise<unknown> => {
+      const [list, ada, nobody, count] = await Promise.all([
+        one.presence.list('elsewhere'),
+        one.presence.get('elsewhere', 'ada'),
+        one.presence.get('elsewhere', 'eve'),
+        one.presence.count('elsewhere'),
+      ]);
+      const named = (key: string): unknown => [key, list.find((each) => each.key === key)?.metas.map(({ n }) => n)];
+      return [named('ada'), named('bob'), ada?.metas.length, nobody, count];
+    };
+    const whole = [['ada', [1, 2]], ['bob', [3]], 2, undefined, 2];
+    expect(await read()).toEqual(whole);
+    expect(one.presence.metrics().channels).toBe(1);
+    // A node that is slow is waited for; one that does not answer in time is an error, and so is an outage.
+    brokers[2]!.isStopped = true;
+    const slow = read();
+    await delivered();
+    brokers[2]!.resume();
+    expect(await slow).toEqual(whole);
+    brokers[2]!.isStopped = true;
+    for (const failed of [one.presence.list('elsewhere'), one.presence.count('elsewhere')]) {
+      await expect(failed).rejects.toMatchObject({ code: 'HALYARD_NODE_TIMEOUT' });
+    }
+    brokers[2]!.resume();
+    brokers[0]!.cut();
+    await expect(one.presence.get('elsewhere', 'ada')).rejects.toMatchObject({ code: 'HALYARD_BROKER_UNAVAILABLE' });
+    brokers[0]!.mend();
+    await expect(one.presence.list('')).rejects.toMatchObject({ code: 'HALYARD_CHANNEL_NAME' });
+  });
+
   it('R-pres-killed what a killed node tracked goes when its lease has run out, with one diff', async () => {
     const { all, brokers } = await three();
     all[2]!.track('room', 'another');
@@ -238,7 +284,7 @@ describe('presence on several nodes', () => {
     // Only what it publishes is lost, and nothing follows that would show the gap.
     brokers[0]!.losesPublications = true;
     all[0]!.track('room', 'lost');
-    await new Promise((resolve) => setImmediate(() => setImmediate(resolve)));
+    await delivered();
     brokers[0]!.losesPublications = false;
     brokers[0]!.cut();
     brokers[0]!.mend();
@@ -256,15 +302,53 @@ describe('presence on several nodes', () => {
   });
 
   it('R-pres-gap a lost message is noticed with the next one, and asked for', async () => {
-    const { all, brokers } = await three({ leaseMs: 60_000, heartbeatMs: 60_000 });
+    // Nothing else may find it first.
+    const { all, brokers } = await three({ leaseMs: 60_000, heartbeatMs: 60_000, retryMs: 60_000 });
     brokers[0]!.losesPublications = true;
     all[0]!.track('room', 'lost');
-    await new Promise((resolve) => setImmediate(() => setImmediate(resolve)));
+    await delivered();
     brokers[0]!.losesPublications = false;
     all[0]!.track('room', 'heard');
     await converge(['room'], all);
     expect(all[1]!.presence.metrics().gaps).toBe(1);
   });
+
+  it('R-pres-link churn that ends during an outage shows everywhere after it, though nobody says any more', async () => {
+    const { all, brokers } = await three({ leaseMs: 60_000, audit: false });
+    const [first] = all[0]!.tracked.keys();
+    for (const broker of brokers) broker.cut();
+    all[0]!.gone(first!);
+    for (const [n, node] of all.entries()) node.track('room', `late ${n}`, n);
+    await delivered();
+    for (const broker of brokers) broker.mend();
+    await converge(['room'], all);
+  });
+
+  it('R-pres-link 10 000 channels are asked for again after an outage', async () => {
+    const engine = new FaultyEngine();
+    const brokers = [engine.node(), engine.node()];
+    const settings = { leaseMs: 60_000, retryMs: 1000, audit: false, answerMs: 60_000 };
+    const [one, other] = brokers.map((broker) => new Node(broker, settings)) as [Node, Node];
+    const channels = Array.from({ length: 10_000 }, (_, n) => `channel ${n}`);
+    const device = new Device('everywhere');
+    for (const channel of channels) {
+      one.presence.onLeave(channel, () => undefined);
+      void other.presence.track(device, channel, 'ada');
+    }
+    const shown = async (): Promise<number> => {
+      let sum = 0;
+      for (const channel of channels) sum += await one.presence.count(channel);
+      return sum;
+    };
+    const last = channels.at(-1)!;
+    await until(async () => (await one.presence.count(last)) === 1 && (await shown()) === 10_000, { timeout: 20_000 });
+    brokers[0]!.cut();
+    other.presence.leaveAll(device);
+    await delivered();
+    expect(await shown()).toBe(10_000);
+    brokers[0]!.mend();
+    await until(async () => (await one.presence.count(last)) === 0 && (await shown()) === 0, { timeout: 20_000 });
+  }, 60_000);
 
   it('R-pres-names a node that restarts under its name replaces what it was; of two that live, the older is renamed', async () => {
     const engine = new FaultyEngine();
@@ -276,6 +360,8 @@ describe('presence on several nodes', () => {
     first.track('room', 'ada');
     await converge(['room'], [first, killed]);
     brokers[1]!.kill();
+    // What it said before is under way.
+    await delivered();
     const restarted = new Node(brokers[2]!, { ...slow, name: 'two' }).watch('room');
     restarted.track('room', 'bob');
     await converge(['room'], [first, restarted]);
@@ -292,7 +378,7 @@ describe('presence on several nodes', () => {
     brokers[0]!.losesPublications = true;
     all[0]!.gone(first!);
     await until(async () => (await all[0]!.presence.count('room')) === 2);
-    await new Promise((resolve) => setImmediate(resolve));
+    await setImmediate();
     brokers[0]!.losesPublications = false;
     await converge(['room'], all);
     expect(all[1]!.presence.metrics().audits).toBeGreaterThan(0);
@@ -320,7 +406,7 @@ describe('presence on several nodes', () => {
     const churnFor = async (ticks: number): Promise<void> => {
       for (let tick = 0; tick < ticks; tick++) {
         churn();
-        await new Promise((resolve) => setImmediate(resolve));
+        await setImmediate();
       }
     };
     await converge(channels, live);
@@ -346,12 +432,15 @@ describe('presence on several nodes', () => {
   it('R-pres-quiet a node on its own says nothing but that it lives', async () => {
     const engine = new FaultyEngine();
     const node = new Node(engine.node(), { heartbeatMs: 60_000, retryMs: 60_000 });
-    await node.presence.list('warm');
+    node.watch('warm');
+    await until(() => node.watcher.frames.length > 0);
     const before = engine.published;
+    node.watch('room');
     const device = node.track('room', 'ada');
-    await node.presence.list('room');
+    await until(() => node.watcher.frames.length > 1);
     for (let n = 0; n < 100; n++) node.update(device, n);
-    await until(async () => (await node.view('room')).endsWith('99'));
+    expect((await node.view('room')).endsWith('99')).toBe(true);
+    await delivered();
     // One sync for each channel.
     expect(engine.published - before).toBeLessThanOrEqual(1);
   });

@@ -65,6 +65,7 @@ export async function createApp(options: AppOptions = {}): Promise<App> {
     logger.error({ err: error }, 'a connection operation failed'),
   );
   const presence = new Presence({
+    questions,
     maxKeys: settings.maxPresence,
     channelsPerConnection: settings.limits.channelsPerConnection,
     parseDuration,

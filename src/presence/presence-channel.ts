@@ -34,12 +34,8 @@ export class PresenceChannel {
   readonly onLeave = new Set<PresenceListener>();
   /** By ref: entries of connections that have gone. */
   readonly lingering = new Map<string, Lingering>();
-  /** Calls that read it, and wait until it is ready. */
-  readers = 0;
   /** What other nodes have is known: until then nobody is told anything. */
   ready = false;
-  /** Settles when it is ready. */
-  synced: Promise<void> = Promise.resolve();
   #flushed = false;
   /** How many entries of this node it has. */
   own = 0;
@@ -54,7 +50,7 @@ export class PresenceChannel {
 
   /** Nobody here needs it. */
   get idle(): boolean {
-    return this.own + this.audience.size + this.onJoin.size + this.onLeave.size + this.readers === 0;
+    return this.own + this.audience.size + this.onJoin.size + this.onLeave.size === 0;
   }
 
   put(entry: Entry): void {

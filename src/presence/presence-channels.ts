@@ -43,6 +43,11 @@ export class PresenceChannels {
     }));
   }
 
+  /** The channel, if it is needed. */
+  get(name: string): PresenceChannel | undefined {
+    return this.#byName.get(name);
+  }
+
   /** The channel, which is needed from now on. Throws `HALYARD_APP_STATE` after the end. */
   open(name: string): PresenceChannel {
     const found = this.#byName.get(name);
@@ -51,7 +56,7 @@ export class PresenceChannels {
     const { maxKeys, countEveryMs = 1000 } = this.options;
     const channel: PresenceChannel = new PresenceChannel(name, { maxKeys, countEveryMs }, () => this.touch(channel));
     this.#byName.set(name, channel);
-    channel.synced = this.start()
+    void this.start()
       .enter(name)
       .then(() => {
         channel.ready = true;

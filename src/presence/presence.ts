@@ -1,11 +1,14 @@
 import { randomBytes } from 'node:crypto';
 import { HalyardError } from '../errors.js';
+import type { Questions } from '../nodes/questions.js';
 import { Entry } from './entry.js';
 import { checkChannel, checkKey, encodeMeta, type Meta } from './meta.js';
-import { present, type PresenceChannel, type PresenceListener, type Present } from './presence-channel.js';
+import { present, type PresenceListener, type Present } from './presence-channel.js';
 import { PresenceChannels, type PresenceChannelsOptions } from './presence-channels.js';
 import type { ReplicationMetrics } from './replica.js';
+import { Roster } from './roster.js';
 import type { Watcher } from './watcher.js';
+import { fromWire, toWire, type WireEntry } from './wire.js';
 
 export interface TrackOptions {
   /**
@@ -16,6 +19,7 @@ export interface TrackOptions {
 }
 
 export interface PresenceOptions extends PresenceChannelsOptions {
+  readonly questions: Pick<Questions, 'on' | 'ask'>;
   /** How many channels one connection may watch. */
   readonly channelsPerConnection: number;
   /** Milliseconds of a duration, `undefined` where it is none. */
@@ -39,6 +43,12 @@ interface Held {
   readonly watched: Set<string>;
 }
 
+/** What other nodes are asked for: the entries of a channel, or of one key in it. */
+interface Wanted {
+  readonly channel: string;
+  readonly key?: string;
+}
+
 const resolved = Promise.resolve();
 
 /**
@@ -57,6 +67,9 @@ export class Presence {
   /** @internal */
   constructor(private readonly options: PresenceOptions) {
     this.#channels = new PresenceChannels(options);
+    const own = (channel: string, key?: string): Entry[] => this.#ownEntries(channel, key);
+    options.questions.on('presence.entries', ({ channel, key }: Wanted) => own(channel, key).map(toWire));
+    options.questions.on('presence.keys', (channel: string) => [...new Set(own(channel).map(({ key }) => key))]);
   }
 
   /** @internal Joins the other nodes. */
@@ -145,22 +158,27 @@ export class Presence {
     return resolved;
   }
 
-  /** All that are present, on all nodes. */
+  /**
+   * All that are present, on all nodes. At once where this node keeps the channel, since somebody here is tracked in it,
+   * watches it or listens to it; otherwise the nodes are asked, and the answer is whole, or it rejects with
+   * `HALYARD_NODE_TIMEOUT` (a node that is alive took longer than `node.answer`) or `HALYARD_BROKER_UNAVAILABLE`. Both ways
+   * with `HALYARD_CHANNEL_NAME`.
+   */
   async list(channel: string): Promise<Present[]> {
-    return this.#read(channel, ({ roster }) => [...roster].map(present));
+    return [...(this.#kept(channel) ?? (await this.#gather({ channel })))].map(present);
   }
 
-  /** Who is present under a key. */
+  /** Who is present under a key. Rejects as `list`. */
   async get(channel: string, key: string): Promise<Present | undefined> {
-    return this.#read(channel, ({ roster }) => {
-      const entries = roster.of(key);
-      return entries.length === 0 ? undefined : present([key, entries]);
-    });
+    const entries = (this.#kept(channel) ?? (await this.#gather({ channel, key }))).of(key);
+    return entries.length === 0 ? undefined : present([key, entries]);
   }
 
-  /** How many keys are present: users, not devices. */
+  /** How many keys are present: users, not devices. Rejects as `list`. */
   async count(channel: string): Promise<number> {
-    return this.#read(channel, ({ roster }) => roster.size);
+    const kept = this.#kept(channel);
+    if (kept) return kept.size;
+    return new Set((await this.options.questions.ask<string[]>('presence.keys', channel)).flat()).size;
   }
 
   /** Calls the listener when the first device of a key comes. @returns ends it */
@@ -244,17 +262,23 @@ export class Presence {
     };
   }
 
-  async #read<T>(name: string, read: (channel: PresenceChannel) => T): Promise<T> {
+  /** What this node knows, where it keeps the channel and has heard the other nodes. */
+  #kept(name: string): Roster | undefined {
     checkChannel(name);
-    const channel = this.#channels.open(name);
-    channel.readers++;
-    try {
-      if (!channel.ready) await channel.synced;
-      return read(channel);
-    } finally {
-      channel.readers--;
-      if (channel.idle) this.#channels.touch(channel);
-    }
+    const channel = this.#channels.get(name);
+    return channel?.ready ? channel.roster : undefined;
+  }
+
+  async #gather(wanted: Wanted): Promise<Roster> {
+    const roster = new Roster();
+    const answers = await this.options.questions.ask<WireEntry[]>('presence.entries', wanted);
+    for (const entry of answers.flat()) roster.put(fromWire(entry, undefined));
+    return roster;
+  }
+
+  #ownEntries(name: string, key: string | undefined): Entry[] {
+    const { roster } = this.#channels.get(name) ?? {};
+    return [...((key === undefined ? roster?.entries() : roster?.of(key)) ?? [])].filter(({ own }) => own);
   }
 
   #parseDelay(value: number | string): number {

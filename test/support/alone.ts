@@ -3,7 +3,12 @@ import { Presence, type PresenceOptions } from '#internal/presence/presence.js';
 
 /** A presence of one node, without an app and without other nodes. */
 export function alone(options: Partial<PresenceOptions> = {}): Presence {
+  const topics = new Map<string, (data: never) => unknown>();
   return new Presence({
+    questions: {
+      on: (topic, answer) => void topics.set(topic, answer),
+      ask: <A>(topic: string, data: unknown) => Promise.resolve([topics.get(topic)!(data as never) as A]),
+    },
     maxKeys: 2000,
     channelsPerConnection: 100,
     parseDuration,
