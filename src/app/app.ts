@@ -87,7 +87,7 @@ export interface AppParts {
 }
 
 /** What providers get to be disposed even where draining has taken all the time. */
-const minDisposeMs = 100;
+const minStepMs = 100;
 
 /** A running, or startable, app. Made by `createApp`. */
 export class App {
@@ -211,18 +211,26 @@ export class App {
       drain(upgrades.sessions, settings.shutdown),
       http.close(Math.max(0, deadline - performance.now())),
     ]);
+    // What fails or hangs in one step does not keep the next one from being taken; each gets what time is left, and a moment.
+    const step = (work: Promise<unknown> | undefined, what: string): Promise<void> => {
+      const done = Promise.resolve(work).then(
+        () => undefined,
+        (error: unknown) => logger.error({ err: error }, `${what} could not be closed`),
+      );
+      const leftMs = Math.max(minStepMs, deadline - performance.now());
+      return within(leftMs, done, () => logger.error(`${what} was not closed within shutdown.timeout`));
+    };
     questions.close();
-    await Promise.all([services.channels.close(), services.presence.close(), services.connections.shut()]);
-    await members.close();
-    await ownBroker?.close();
+    await Promise.all([
+      step(services.channels.close(), 'channels'),
+      step(services.presence.close(), 'presence'),
+      step(services.connections.shut(), 'connections'),
+    ]);
+    await step(members.close(), 'the link to other nodes');
+    await step(ownBroker?.close(), 'the broker');
     for (const detach of this.#detachers) detach();
     this.#detachers.clear();
-    const disposed = container
-      .dispose()
-      .catch((error: unknown) => logger.error({ err: error }, 'a provider could not be disposed'));
-    // A provider that takes its time gets what is left, and a moment in any case.
-    const leftMs = Math.max(minDisposeMs, deadline - performance.now());
-    await within(leftMs, disposed, () => logger.error('providers were not disposed within shutdown.timeout'));
+    await step(container.dispose(), 'a provider');
   }
 
   [Symbol.asyncDispose](): Promise<void> {

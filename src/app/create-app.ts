@@ -47,12 +47,24 @@ import { resolveSettings, type AppOptions } from './settings.js';
  * @throws {BootError} `HALYARD_BOOT` with all mistakes at once, in `problems`
  */
 export async function createApp(options: AppOptions = {}): Promise<App> {
+  const undo: (() => Promise<unknown>)[] = [];
+  try {
+    return await buildApp(options, undo);
+  } catch (error) {
+    for (const each of undo.reverse()) await each().catch(() => undefined);
+    throw error;
+  }
+}
+
+/** @param undo what is to be done, last things first, where it fails */
+async function buildApp(options: AppOptions, undo: (() => Promise<unknown>)[]): Promise<App> {
   const problems: BootProblem[] = [];
   const settings = resolveSettings(options, problems);
   const logger = createLogger(isInspected() ? false : options.logger);
   const controllers = await loadControllers(options.controllers ?? [], problems);
   const ownBroker = options.broker ? undefined : defaultBroker();
   const broker = options.broker ?? ownBroker!;
+  if (ownBroker) undo.push(() => ownBroker.close());
   const members = new Membership(broker, { ...settings.node, warn: (text) => logger.warn(text) });
   members.listen({
     linked: (isUp) =>
@@ -60,10 +72,12 @@ export async function createApp(options: AppOptions = {}): Promise<App> {
         ? logger.info('the link to the broker is up again')
         : logger.warn({ reason: broker.health().reason }, 'the link to the broker is down'),
   });
+  undo.push(() => members.close());
   const questions = new Questions(members, settings.node.answerMs);
   const connections = new Connections(broker, questions, (error) =>
     logger.error({ err: error }, 'a connection operation failed'),
   );
+  undo.push(() => connections.shut());
   const presence = new Presence({
     questions,
     maxKeys: settings.maxPresence,
@@ -81,6 +95,10 @@ export async function createApp(options: AppOptions = {}): Promise<App> {
     find: (id) => connections.get(id),
     failed: (error) => logger.error({ err: error }, 'a channel operation failed'),
   });
+  undo.push(
+    () => presence.close(),
+    () => channels.close(),
+  );
   const services: Services = {
     logger,
     connections,
@@ -124,10 +142,7 @@ export async function createApp(options: AppOptions = {}): Promise<App> {
     handles.push(handle);
     addRoute(router, path, handle, problems);
   }
-  if (problems.length > 0) {
-    await ownBroker?.close();
-    throw new BootError(problems);
-  }
+  if (problems.length > 0) throw new BootError(problems);
   warn(scanned, settings.connection.mode, (text) => logger.warn(text));
 
   const state = { draining: false };
@@ -145,14 +160,9 @@ export async function createApp(options: AppOptions = {}): Promise<App> {
     isLinked: () => broker.health().link === 'up',
   });
 
-  try {
-    await container.build();
-    await connections.open();
-  } catch (error) {
-    await Promise.allSettled([container.dispose(), members.close()]);
-    await ownBroker?.close();
-    throw error;
-  }
+  undo.push(() => container.dispose());
+  await container.build();
+  await connections.open();
   const instances = new Map<unknown, unknown>();
   for (const token of tokens) if (!container.isScoped(token)) instances.set(token, await container.resolve(token));
   const notes = new RefusalNotes(settings.exposeErrors);
@@ -210,7 +220,7 @@ export async function createApp(options: AppOptions = {}): Promise<App> {
   });
   presence.start();
   // Others know it before it has a connection.
-  await members.listening;
+  await Promise.race([members.listening, members.refusal]);
   appCreated(app);
   return app;
 }

@@ -91,7 +91,10 @@ export class Channels {
     if (!subscriber) return this.#observed(this.#joinElsewhere(connection as string, channel, options), undefined);
     const joined = this.#observed(this.#join(subscriber, channel, options), subscriber);
     if (!options.presence) return joined;
-    const watching = joined.then(() => this.options.presence.watch(subscriber, channel));
+    const watching = joined.then(() => {
+      // Unless it has left meanwhile.
+      return subscriber.joined?.has(channel) ? this.options.presence.watch(subscriber, channel) : undefined;
+    });
     // Whichever of the two fails has told of it.
     watching.catch(() => undefined);
     return watching;

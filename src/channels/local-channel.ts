@@ -1,4 +1,5 @@
 import type { Broker, Unsubscribe } from '../broker/broker.js';
+import { takeBack } from '../broker/take-back.js';
 import { SharedFrame, type Protocol } from '../protocol/protocol.js';
 import { channelSubject, decodePublication, type Publication } from './publication.js';
 import type { Subscriber } from './subscriber.js';
@@ -124,15 +125,10 @@ export class LocalChannel {
     void this.#takeBack(unsubscribe);
   }
 
-  /** Again and again until it works: what is not taken back would be carried here for ever. */
-  async #takeBack(unsubscribe: Unsubscribe, isFirst = true): Promise<void> {
-    try {
-      await unsubscribe();
-    } catch (error) {
-      if (isFirst) this.host.failed(error);
-      if (this.host.isClosed()) return;
-      setTimeout(() => void this.#takeBack(unsubscribe, false), this.host.lingerMs).unref();
-    }
+  #takeBack(unsubscribe: Unsubscribe): Promise<void> {
+    const { host } = this;
+    const failed = (error: unknown): void => host.failed(error);
+    return takeBack(unsubscribe, () => host.isClosed(), failed, host.lingerMs);
   }
 
   /** One frame for each protocol that is spoken in the channel. What one subscriber throws does not reach the next. */

@@ -63,7 +63,7 @@ export class Outbound implements PublicationTarget {
     if (this.#queue.length === 0 && this.transport.bufferedBytes < congestedBytes) {
       return this.transport.send(data) ? undefined : this.#lose();
     }
-    if (this.#queuedBytes + this.#queue.length * frameCostBytes > this.limitBytes * directFactor) {
+    if (this.#isOverflowing) {
       this.listener.overflowed();
       const refused = Promise.reject(new HalyardError('SEND_OVERFLOW'));
       // Not every frame is awaited, and the close says it as well.
@@ -96,10 +96,11 @@ export class Outbound implements PublicationTarget {
     this.#push({ frame, bytes, publication });
   }
 
-  /** Sends a frame that is shared with others, and that nothing may drop. */
+  /** Sends a frame that is shared with others, and that nothing may drop: who does not read it is closed in the end. */
   sendShared(frame: SharedFrame): void {
     if (this.#closed) return;
     if (this.#queue.length > 0 || this.transport.bufferedBytes >= congestedBytes) {
+      if (this.#isOverflowing) return this.listener.overflowed();
       this.#push({ frame, bytes: sizeOf(frame), publication: undefined });
     } else if (!this.transport.sendShared(frame)) {
       this.listener.lost();
@@ -154,6 +155,11 @@ export class Outbound implements PublicationTarget {
     this.#empty();
     this.#release();
     return left;
+  }
+
+  /** More waits than a reader that is merely slow would leave. */
+  get #isOverflowing(): boolean {
+    return this.#queuedBytes + this.#queue.length * frameCostBytes > this.limitBytes * directFactor;
   }
 
   /** Who sends in a loop is held until the connection has ended, and then for a turn: it must not keep out all others. */

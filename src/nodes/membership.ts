@@ -1,5 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type { Broker, Unsubscribe } from '../broker/broker.js';
+import { takeBack } from '../broker/take-back.js';
+import { HalyardError, textOf } from '../errors.js';
 import { decode, encode, type Body, type Head, type Sign } from './message.js';
 import { Peer } from './peer.js';
 
@@ -31,6 +33,8 @@ const everybody = 'halyard:nodes';
 const subjectOf = (incarnation: string): string => `halyard:node:${incarnation}`;
 /** Instances that said goodbye are remembered for as long as late bytes of theirs could come. */
 const forgetAfterMs = 3_600_000;
+/** Different ones: whoever runs it needs no more to see what is wrong. */
+const maxWarnings = 20;
 
 /**
  * Which instances are alive, this one's own link, and its name among them. One for each app: whoever has to do with other
@@ -49,7 +53,10 @@ export class Membership {
   linkLosses = 0;
   /** Resolves when it can be spoken to. */
   readonly listening: Promise<void>;
+  /** Rejects when the broker refuses what it must be able to hear. */
+  readonly refusal: Promise<never>;
   #startListening!: () => void;
+  #refuse!: (error: unknown) => void;
   #started: Promise<void> | undefined = undefined;
   readonly #listeners: MembershipListener[] = [];
   #name: string;
@@ -64,6 +71,7 @@ export class Membership {
   readonly #probing = new Map<number, () => void>();
   readonly #goodbyes = new Map<string, number>();
   readonly #unsubscribe: Unsubscribe[] = [];
+  readonly #warned = new Set<string>();
   #offLink: (() => void) | undefined = undefined;
 
   constructor(
@@ -73,6 +81,9 @@ export class Membership {
     this.#name = settings.name ?? this.incarnation.slice(0, 8);
     this.isUp = broker.health().link === 'up';
     this.listening = new Promise((resolve) => (this.#startListening = resolve));
+    this.refusal = new Promise((_resolve, reject) => (this.#refuse = reject));
+    // Only who waits for it is told.
+    this.refusal.catch(ignore);
   }
 
   /** What others call this one, at the moment. */
@@ -92,7 +103,10 @@ export class Membership {
   /** To all nodes, to one, or to a subject of their own. Nothing is said while the link is down: all are asked after it. */
   say<B extends Body>(body: B, to: string = everybody): void {
     if (!this.isUp || this.#closed) return;
-    this.publish(body, to).catch(() => (this.#lossy = true));
+    this.publish(body, to).catch((error: unknown) => {
+      if (error instanceof HalyardError && error.code === 'HALYARD_BROKER_SIZE') this.#warnOnce(error.message);
+      else this.#lossy = true;
+    });
   }
 
   tell<B extends Body>({ incarnation }: Peer, body: B): void {
@@ -148,14 +162,22 @@ export class Membership {
     await Promise.all(this.#unsubscribe.map((unsubscribe) => unsubscribe().catch(ignore)));
   }
 
-  /** Subscribes, again and again until it works or is not wanted any more. */
-  async subscribe(subject: string, isWanted: () => boolean): Promise<Unsubscribe | undefined> {
+  /** Subscribes, again and again until it works or is not wanted any more. @param refused told while the link is up */
+  async subscribe(
+    subject: string,
+    isWanted: () => boolean,
+    refused?: (error: unknown) => void,
+  ): Promise<Unsubscribe | undefined> {
     while (isWanted() && !this.#closed) {
       try {
         const unsubscribe = await this.broker.subscribe(subject, (bytes) => this.receive(bytes));
         if (isWanted() && !this.#closed) return unsubscribe;
-        await unsubscribe();
-      } catch {
+        await takeBack(unsubscribe, () => this.#closed);
+      } catch (error) {
+        if (this.isUp && !this.#closed) {
+          refused?.(error);
+          this.#warnOnce(`the broker does not let this node hear ${subject}: ${textOf(error)}`);
+        }
         // The engine is away: tried again soon, for as long as anybody needs it.
         await new Promise((resolve) => setTimeout(resolve, 500).unref());
       }
@@ -168,7 +190,7 @@ export class Membership {
     this.isUp = this.broker.health().link === 'up';
     this.#offLink = this.broker.onLink((state) => this.#linkChanged(state === 'up'));
     for (const subject of [subjectOf(this.incarnation), everybody]) {
-      const unsubscribe = await this.subscribe(subject, () => true);
+      const unsubscribe = await this.subscribe(subject, () => true, this.#refuse);
       if (unsubscribe) this.#unsubscribe.push(unsubscribe);
     }
     this.#startListening();
@@ -243,6 +265,12 @@ export class Membership {
       }
       this.#signOfLife();
     }
+  }
+
+  #warnOnce(text: string): void {
+    if (this.#warned.has(text) || this.#warned.size >= maxWarnings) return;
+    this.#warned.add(text);
+    this.settings.warn(text);
   }
 
   #replaceOlder(name: string, incarnation: string): void {

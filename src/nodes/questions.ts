@@ -15,8 +15,8 @@ type Outcome = { readonly answer: unknown } | { readonly error: RemoteError };
 
 type Answering = (data: never) => unknown;
 
-/** A part stays well below what any engine takes as one message. */
-const maxPartLength = 32 * 1024;
+/** A part stays well below what any engine takes as one message, unless it was told to take less. */
+const maxPartLength = 5 * 1024;
 
 /**
  * Asks all nodes, this one too: one message for the question, and one for each answer. The question comes back to who

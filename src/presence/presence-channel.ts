@@ -18,7 +18,8 @@ export type PresentMeta = Record<string, unknown> & {
   readonly joinedAt: number;
 };
 
-export type PresenceListener = (present: Present) => void;
+/** What it throws, or what the promise that it returns rejects with, is logged. */
+export type PresenceListener = (present: Present) => unknown;
 
 /** A device that went, and whose reconnect is still awaited. */
 export interface Lingering {
@@ -111,7 +112,8 @@ function emit(listeners: Set<PresenceListener>, listed: readonly Listed[], faile
   for (const each of listed) {
     for (const listener of listeners) {
       try {
-        listener(present(each));
+        const listening = listener(present(each));
+        if (listening instanceof Promise) listening.catch(failed);
       } catch (error) {
         failed(error);
       }

@@ -1,4 +1,5 @@
 import type { Unsubscribe } from '../broker/broker.js';
+import { takeBack } from '../broker/take-back.js';
 import type { Membership, MembershipListener } from '../nodes/membership.js';
 import type { Body } from '../nodes/message.js';
 import type { Peer } from '../nodes/peer.js';
@@ -31,8 +32,8 @@ interface Interest {
 }
 
 const subjectOf = (channel: string): string => `halyard:presence:channel:${channel}`;
-/** Channels in one question. */
-const maxAsked = 256;
+/** Channels in one question: their names have 200 bytes at most. */
+const maxAsked = 64;
 
 /**
  * Keeps presence the same on all nodes, above any broker. Each node is the only writer of its entries; it numbers what it
@@ -53,6 +54,7 @@ export class Replicator implements Replication, MembershipListener {
   /** By channel: whose answers its first watcher waits for. */
   readonly #waiting = new Map<string, { readonly holders: Set<Holder>; readonly done: () => void }>();
   readonly #retry: NodeJS.Timeout;
+  #closed = false;
 
   constructor(
     private readonly members: Membership,
@@ -87,7 +89,7 @@ export class Replicator implements Replication, MembershipListener {
     this.#interests.delete(channel);
     for (const holder of this.#holders.values()) holder.forget(channel);
     this.#answered(channel);
-    interest?.unsubscribe?.().catch(() => undefined);
+    if (interest?.unsubscribe) void takeBack(interest.unsubscribe, () => this.#closed);
   }
 
   changed(channel: string, { put, removed }: Pick<Changes, 'put' | 'removed'>): void {
@@ -115,6 +117,7 @@ export class Replicator implements Replication, MembershipListener {
   }
 
   async close(): Promise<void> {
+    this.#closed = true;
     clearInterval(this.#retry);
     for (const { done } of this.#waiting.values()) done();
     const interests = [...this.#interests.values()];

@@ -32,8 +32,8 @@ export type PresenceBody =
       readonly l: readonly string[];
     };
 
-/** Well below what any engine takes as one message. */
-const maxPartBytes = 128 * 1024;
+/** Well below what any engine takes as one message, unless it was told to take less. */
+const maxPartBytes = 16 * 1024;
 
 export function toWire({ ref, key, connectionId, joinedAt, metaJson }: Entry): WireEntry {
   return [ref, key, connectionId, joinedAt, metaJson];

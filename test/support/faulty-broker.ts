@@ -1,5 +1,5 @@
 /** A broker whose engine, links and messages a test breaks: to show what the layers above make of it. */
-import { BrokerUnavailableError, type Broker, type BrokerHealth, type LinkState, type Unsubscribe } from 'halyard';
+import { BrokerUnavailableError, HalyardError, type Broker, type BrokerHealth, type LinkState, type Unsubscribe } from 'halyard';
 
 type Listener = (bytes: Uint8Array) => void;
 
@@ -7,6 +7,8 @@ type Listener = (bytes: Uint8Array) => void;
 export class FaultyEngine {
   readonly nodes = new Set<FaultyBroker>();
   published = 0;
+  /** Of all that was published. */
+  largestBytes = 0;
 
   node(): FaultyBroker {
     const node = new FaultyBroker(this);
@@ -16,6 +18,7 @@ export class FaultyEngine {
 
   carry(subject: string, bytes: Uint8Array): void {
     this.published++;
+    this.largestBytes = Math.max(this.largestBytes, bytes.length);
     // All that is under way is in order, as on one socket.
     setImmediate(() => {
       for (const node of this.nodes) node.receive(subject, bytes);
@@ -33,6 +36,8 @@ export class FaultyBroker implements Broker {
   isStopped = false;
   /** While its link is being restored, publications come in already. */
   isRestoring = false;
+  /** Of one publication. */
+  maxBytes = Infinity;
   /** Is waited for by what subscribes and unsubscribes, or throws in its place. */
   beforeSubscribe: (subject: string) => Promise<void> = () => Promise.resolve();
   beforeUnsubscribe: (subject: string) => Promise<void> = () => Promise.resolve();
@@ -45,6 +50,7 @@ export class FaultyBroker implements Broker {
 
   publish(subject: string, bytes: Uint8Array): Promise<void> {
     if (!this.#up) return Promise.reject(new BrokerUnavailableError('rejected'));
+    if (bytes.length > this.maxBytes) return Promise.reject(new HalyardError('BROKER_SIZE'));
     if (!this.losesPublications) this.engine.carry(subject, bytes);
     return this.isDoubtful ? Promise.reject(new BrokerUnavailableError('unknown')) : Promise.resolve();
   }
@@ -71,6 +77,10 @@ export class FaultyBroker implements Broker {
     return Promise.resolve();
   }
 
+  /** How many are told of the link. */
+  get linkListeners(): number {
+    return this.#links.size;
+  }
   /** How many subscriptions a subject has. */
   subscriptions(subject: string): number {
     return this.#listeners.get(subject)?.size ?? 0;
