@@ -33,7 +33,6 @@ import {
   type Interceptor,
   type Middleware,
   type Observer,
-  type Outcome,
   type Pipe,
   type UpgradeContext,
 } from 'halyard';
@@ -481,14 +480,15 @@ describe('the lifecycle', () => {
 
   it('R-life-answer replies in the endpoint’s place; the interceptors around it still see the reply', async () => {
     let reached = false;
-    const outcomes: Outcome[] = [];
+    const done: string[] = [];
     const outer: Interceptor = {
       post: (_c, value) => `outer(${String(value)})`,
-      done: (_c, outcome) => void outcomes.push(outcome),
+      done: (_c, { status }) => void done.push(`outer ${status}`),
     };
     const cache: Interceptor = {
       pre: (c) => (c.kind === 'message' && c.text() === 'cached' ? answer('from the cache') : undefined),
       post: (_c, value) => `cache(${String(value)})`,
+      done: (_c, { status }) => void done.push(`cache ${status}`),
     };
     @Controller('room')
     @UseInterceptors(outer, cache)
@@ -506,7 +506,8 @@ describe('the lifecycle', () => {
     expect(reached).toBe(false);
     client.send('fresh');
     expect(await client.next()).toBe('outer(cache(fresh))');
-    expect(outcomes.map(({ status }) => status)).toEqual(['ok', 'ok']);
+    // The one that has answered is told of the end as well: what its `pre` began, its `done` ends.
+    expect(done).toEqual(['cache ok', 'outer ok', 'cache ok', 'outer ok']);
   });
 
   it('R-life-drop sends nothing where post returns DROP; a ref is still answered', async () => {

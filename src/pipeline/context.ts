@@ -19,6 +19,8 @@ abstract class BaseContext {
   result: unknown = undefined;
   /** How many interceptors were entered; their `post` and `done` run. */
   entered = 0;
+  /** The last one that was entered has answered: what it has said does not come by its own `post`. */
+  answeredByPre = false;
   /** The message was answered, by its result or in another way: what comes later is dropped. */
   settled = false;
   /** The answer is out, or on its way to a slow reader. */

@@ -71,7 +71,7 @@ export function compilePost(interceptors: readonly Resolve<Interceptor>[]): Post
     }
     return current;
   };
-  return (c, value) => apply(c, value, c.entered - 1);
+  return (c, value) => apply(c, value, c.entered - (c.answeredByPre ? 2 : 1));
 }
 
 /** The step that a `pre` becomes. An answer goes straight to the step that responds. */
@@ -79,7 +79,7 @@ export function preStep(resolve: Resolve<Interceptor>, index: number, respondAt:
   const answered = (c: Context, result: unknown): void | number => {
     if (!(result instanceof Answer)) return undefined;
     // `post` runs for the interceptors around this one, not for the one that answered.
-    c.entered = index;
+    c.answeredByPre = true;
     c.result = result.value;
     if (result.status !== undefined && c.kind === 'http') c.reply.status(result.status);
     return respondAt;
