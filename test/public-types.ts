@@ -833,6 +833,14 @@ export type Decorators = [
       ) => (data: string, ...pipes: unknown[]) => ParameterDecorator
     >
   >,
+  Check<
+    Reads<
+      typeof halyard.createParamDecorator<unknown>,
+      (
+        factory: (data: unknown, context: halyard.Context) => unknown,
+      ) => (data?: unknown, ...pipes: unknown[]) => ParameterDecorator
+    >
+  >,
   Check<Reads<typeof halyard.Use, (...components: ComponentLike[]) => OnBoth>>,
   Check<Reads<typeof halyard.UseObservers, (...observers: Of<halyard.Observer>) => OnBoth>>,
   Check<Reads<typeof halyard.UseMiddleware, (...middleware: Of<halyard.Middleware>) => OnBoth>>,

@@ -54,6 +54,9 @@ export function Inject(token: unknown): ParameterDecorator {
     record(target, method, { index, source: 'inject', name: token, optional: false, pipes: [] });
 }
 
+/** What a decorator of one's own is called with: the data may be left out where its type has room for `undefined`. */
+type CustomArguments<T> = undefined extends T ? [data?: T, ...pipes: unknown[]] : [data: T, ...pipes: unknown[]];
+
 /**
  * Makes a parameter decorator of one's own. The function runs for each message, connect or request.
  *
@@ -61,8 +64,8 @@ export function Inject(token: unknown): ParameterDecorator {
  */
 export function createParamDecorator<T = void>(
   factory: (data: T, context: Context) => unknown,
-): (data: T, ...pipes: unknown[]) => ParameterDecorator {
-  return (data, ...pipes) =>
+): (...args: CustomArguments<T>) => ParameterDecorator {
+  return (...[data, ...pipes]) =>
     (target, method, index) =>
       record(target, method, {
         index,

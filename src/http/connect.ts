@@ -33,6 +33,8 @@ const ownHeaders: ReadonlySet<string> = new Set([
  *
  * @example createApp({ use: [connect(session({ secret, resave: false, saveUninitialized: false }))] })
  */
+export function connect(...middleware: Handler[]): Middleware;
+export function connect(...middleware: ConnectMiddleware[]): Middleware;
 export function connect(...middleware: ConnectMiddleware[]): Middleware {
   return new Connect(middleware as unknown as Handler[]);
 }
