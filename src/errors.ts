@@ -258,6 +258,8 @@ export type BootCode = keyof typeof bootCodes;
 export class BootError extends HalyardError {
   constructor(readonly problems: readonly BootProblem[]) {
     super('BOOT', { message: describeProblems(problems) });
+    // Where nobody catches it Node prints its fields below its text, and the text, which says it all, would be out of sight.
+    for (const name of Object.keys(this)) Object.defineProperty(this, name, { enumerable: name === 'code' });
   }
 }
 

@@ -1,3 +1,4 @@
+import { inspect } from 'node:util';
 import { describe, expect, it } from '@jest/globals';
 import {
   Body,
@@ -75,6 +76,9 @@ describe('a mistake at boot', () => {
     the event name "reply" is empty or reserved
     fix: reply, error, end, dropped, gap and presence_… are the protocol's own: choose another`,
     );
+    // As Node prints it where nobody catches it: nothing that comes behind pushes the mistakes out of sight.
+    const printed = inspect(error, { customInspect: false });
+    expect(printed).toBe(`${(error as BootError).stack} {\n  code: 'HALYARD_BOOT'\n}`);
   });
 
   it('R-boot-bind is a parameter that nothing can bind', async () => {
@@ -224,7 +228,12 @@ describe('a mistake at boot', () => {
       @OnConnect()
       hello(): void {}
     }
-    const problems = await problemsOf({ controllers: [News, Pair, Spoken, Mute] });
+    @Controller('alone')
+    class Alone {
+      @WebSocket({ ping: 'soon' })
+      talk(): void {}
+    }
+    const problems = await problemsOf({ controllers: [News, Pair, Spoken, Mute, Alone] });
     expect(problems.map(({ code, where, reason }) => [code, where, reason])).toEqual([
       ['HALYARD_BOOT_OPTIONS', 'Pair.two', 'order {"concurrent":0} is not valid'],
       ['HALYARD_BOOT_OPTIONS', 'News.latest', 'a sendOnly endpoint takes no messages'],
@@ -233,6 +242,7 @@ describe('a mistake at boot', () => {
       ['HALYARD_BOOT_OPTIONS', 'News', 'ping: "25 parsecs" is not valid'],
       ['HALYARD_BOOT_OPTIONS', 'Pair.two', 'timeout: "soon" is not valid'],
       ['HALYARD_BOOT_OPTIONS', 'Spoken', 'protocols: "chat.v1" is not valid'],
+      ['HALYARD_BOOT_OPTIONS', 'Alone.talk', 'ping: "soon" is not valid'],
     ]);
   });
 

@@ -1,6 +1,7 @@
 /** The options of paths and endpoints with every default in its place; what is invalid is reported with its handler. */
 import type { LaneSpec } from '../connection/path.js';
 import {
+  connectionOptionsOf,
   durationFix,
   positiveDuration,
   resolve,
@@ -31,11 +32,15 @@ export interface TimedPath {
 }
 
 export function resolvePath(scanned: ScannedPath, settings: Settings, problems: BootProblem[]): TimedPath {
-  const report = reporter(scanned.controller.name, problems);
+  const [first, ...others] = scanned.endpoints;
+  // An endpoint that is alone on its path may have said it.
+  const own = first && others.length === 0 ? connectionOptionsOf(first.options) : {};
+  const report: ReportOption = (option, ...mistake) =>
+    reporter(option in own ? first!.handler : scanned.controller.name, problems)(option, ...mistake);
   const options = resolveConnectionOptions(scanned.options, settings.connection, report);
   const endpoints = scanned.endpoints.map((endpoint) => resolveEndpoint(endpoint, settings, problems));
   // A sendOnly endpoint runs at connect, for as long as it has something to say.
-  const sendOnlyTimeout = scanned.endpoints[0]?.options.timeout === undefined ? false : endpoints[0]!.timeoutMs;
+  const sendOnlyTimeout = first?.options.timeout === undefined ? false : endpoints[0]!.timeoutMs;
   return { options, endpoints, connectTimeoutMs: options.mode === 'sendOnly' ? sendOnlyTimeout : settings.timeoutMs };
 }
 
