@@ -33,20 +33,12 @@ describe('the README', () => {
     const controller = pasted('A controller', 'ts');
     const classBody = /@Controller[\s\S]*?\n}\n/.exec(controller)![0];
     expect(classBody.split('\n').length).toBeLessThanOrEqual(25);
-    writeFileSync(join(folder, 'main.ts'), controller);
-    const compilerOptions = {
-      target: 'es2022',
-      module: 'nodenext',
-      strict: true,
-      skipLibCheck: true,
-      types: ['node'],
-      experimentalDecorators: true,
-      emitDecoratorMetadata: true,
-    };
-    writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify({ compilerOptions, files: ['main.ts'] }));
+    mkdirSync(join(folder, 'src'));
+    writeFileSync(join(folder, 'src', 'main.ts'), controller);
+    writeFileSync(join(folder, 'tsconfig.json'), pasted('A controller', 'json'));
     execFileSync(process.execPath, [join(root, 'node_modules/typescript/bin/tsc'), '-p', folder], { stdio: 'pipe' });
 
-    const child = spawn(process.execPath, [join(folder, 'main.js')], {
+    const child = spawn(process.execPath, [join(folder, 'dist', 'main.js')], {
       env: { ...process.env, PORT: '0' },
       stdio: ['ignore', 'pipe', 'inherit'],
     });
