@@ -1,5 +1,12 @@
 /** A broker whose engine, links and messages a test breaks: to show what the layers above make of it. */
-import { BrokerUnavailableError, HalyardError, type Broker, type BrokerHealth, type LinkState, type Unsubscribe } from 'halyard';
+import {
+  BrokerUnavailableError,
+  HalyardError,
+  type Broker,
+  type BrokerHealth,
+  type LinkState,
+  type Unsubscribe,
+} from 'halyard';
 
 type Listener = (bytes: Uint8Array) => void;
 
