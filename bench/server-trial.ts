@@ -14,6 +14,7 @@ const modules: Record<ServerName, string> = {
   nest: 'nest.js',
   'socket.io': 'socket-io.mjs',
   crossws: 'crossws.mjs',
+  'node:net': 'net.js',
 };
 
 export interface ServerTrialOptions {

@@ -47,6 +47,7 @@ export const dialects = {
   nest,
   'socket.io': socketIo,
   crossws: plain,
+  'node:net': plain,
 } as const satisfies Record<string, Dialect>;
 
 export type ServerName = keyof typeof dialects;
