@@ -271,35 +271,42 @@ export class EngineBroker implements Broker {
 
   /** Tells the engine what has changed, until nothing has. */
   #sync(): Promise<void> {
-    return (this.#syncing ??= this.#syncAll(this.#epoch).finally(() => (this.#syncing = undefined)));
+    return (this.#syncing ??= this.#syncAll(this.#epoch));
   }
 
   async #syncAll(epoch: number): Promise<void> {
-    // All that changes in this tick goes together.
-    await done;
-    while (this.#dirty.size > 0 && epoch === this.#epoch) {
-      const wanted: string[] = [];
-      const unwanted: string[] = [];
-      for (const token of this.#dirty) {
-        this.#dirty.delete(token);
-        if (this.#subscriptions.has(token)) wanted.push(token);
-        else unwanted.push(token);
-        if (wanted.length + unwanted.length === subjectsAtOnce) break;
-      }
-      try {
-        await Promise.all([
-          wanted.length > 0 && this.#engine.subscribe(wanted),
-          unwanted.length > 0 && this.#engine.unsubscribe(unwanted),
-        ]);
-      } catch (error) {
-        if (epoch !== this.#epoch) return;
-        if (this.#link === 'down') throw error;
-        // The engine refuses these; the connection lives.
-        for (const token of wanted) this.#refused(token, unsent(error));
-        continue;
-      }
-      if (epoch === this.#epoch && this.#link === 'up') for (const token of wanted) this.#activated(token);
+    try {
+      // All that changes in this tick goes together.
+      await done;
+      while (this.#dirty.size > 0 && epoch === this.#epoch) await this.#syncSome(epoch);
+    } finally {
+      // In the step of that last look: what changes from now on is not joined to what is over.
+      this.#syncing = undefined;
     }
+  }
+
+  async #syncSome(epoch: number): Promise<void> {
+    const wanted: string[] = [];
+    const unwanted: string[] = [];
+    for (const token of this.#dirty) {
+      this.#dirty.delete(token);
+      if (this.#subscriptions.has(token)) wanted.push(token);
+      else unwanted.push(token);
+      if (wanted.length + unwanted.length === subjectsAtOnce) break;
+    }
+    try {
+      await Promise.all([
+        wanted.length > 0 && this.#engine.subscribe(wanted),
+        unwanted.length > 0 && this.#engine.unsubscribe(unwanted),
+      ]);
+    } catch (error) {
+      if (epoch !== this.#epoch) return;
+      if (this.#link === 'down') throw error;
+      // The engine refuses these; the connection lives.
+      for (const token of wanted) this.#refused(token, unsent(error));
+      return;
+    }
+    if (epoch === this.#epoch && this.#link === 'up') for (const token of wanted) this.#activated(token);
   }
 
   // The proof that the link is up
