@@ -8,7 +8,7 @@ import type { Broker, BrokerUnavailableError } from 'halyard';
 import { natsBroker, type NatsBrokerOptions } from 'halyard/nats';
 import { until } from 'halyard/testing';
 import { closeLater } from '#internal/testing/closing.js';
-import { describeWith, startEngine } from './support/engines.js';
+import { describeWith, startEngine, type EngineProcess } from './support/engines.js';
 import { LinkLog } from './support/link-log.js';
 
 const minute = 60_000;
@@ -82,26 +82,57 @@ describeWith('nats')('natsBroker', () => {
     minute,
   );
 
-  it('R-broker-refused what the server refuses is refused, and said; the rest goes on', async () => {
+  /** A server with settings that have no option on its command line. */
+  async function startWith(settings: string): Promise<EngineProcess> {
     const directory = await mkdtemp(join(tmpdir(), 'halyard-nats-conf-'));
     closeLater({ abandon: () => rm(directory, { recursive: true, force: true }) });
-    const permissions = 'subscribe = { allow = ["halyard.>"], deny = ["halyard.closed"] }, publish = ["halyard.>"]';
     const path = join(directory, 'nats.conf');
-    await writeFile(
-      path,
-      `authorization { users = [{ user = ada, password = pw, permissions = { ${permissions} } }] }`,
+    await writeFile(path, settings);
+    return startEngine('nats', ['--config', path]);
+  }
+
+  /** Settings with one user, `ada:pw`, who may do what is allowed and not denied. */
+  function permitting({ publish = '', subscribe = '' }: { publish?: string; subscribe?: string }): string {
+    const rules = (denied: string): string => `{ allow = ["halyard.>"], deny = [${denied}] }`;
+    const permissions = `{ publish = ${rules(publish)}, subscribe = ${rules(subscribe)} }`;
+    return `authorization { users = [{ user = ada, password = pw, permissions = ${permissions} }] }`;
+  }
+
+  const options = { user: 'ada', pass: 'pw' };
+
+  function refusedWith(message: RegExp): object {
+    const code = 'HALYARD_BROKER_UNAVAILABLE';
+    return { code, outcome: 'rejected', cause: { message: expect.stringMatching(message) } };
+  }
+
+  it('R-broker-refused what the server refuses is refused, and said; the rest goes on', async () => {
+    const engine = await startWith(permitting({ publish: '"halyard.mute"', subscribe: '"halyard.closed"' }));
+    const { broker, link, got } = await openBroker({ servers: engine.url, options });
+    await expect(broker.subscribe('closed', () => undefined)).rejects.toMatchObject(
+      refusedWith(/permissions violation/i),
     );
-    const engine = await startEngine('nats', ['--config', path]);
-    const broker = natsBroker({ servers: engine.url, options: { user: 'ada', pass: 'pw' } });
-    closeLater({ abandon: () => broker.close() });
-    await broker.subscribe('open', () => undefined);
-    await expect(broker.subscribe('closed', () => undefined)).rejects.toMatchObject({
-      code: 'HALYARD_BROKER_UNAVAILABLE',
-      outcome: 'rejected',
-      cause: { message: expect.stringMatching(/permissions violation/i) },
-    });
-    await broker.publish('open', Buffer.from('x'));
-    expect(broker.health().link).toBe('up');
+    // In one tick with others.
+    const published = ['s', 'mute', 's'].map((subject) => broker.publish(subject, Buffer.from('x')));
+    await expect(published[1]).rejects.toMatchObject(refusedWith(/permissions violation for publish/i));
+    await Promise.all([published[0], published[2]]);
+    await until(() => got.length === 2, long);
+    expect(link.states).toEqual([]);
+  });
+
+  it('R-broker-refused a subscription that is one too many for the server is refused, and the others are active', async () => {
+    // One is of the probe, one of `openBroker`.
+    const engine = await startWith('max_subscriptions: 4');
+    const { broker, link } = await openBroker({ servers: engine.url });
+    const got: string[] = [];
+    const subscribe = (subject: string): Promise<unknown> => broker.subscribe(subject, () => got.push(subject));
+    for (const subject of ['1', '2']) await subscribe(subject);
+    const published = broker.publish('1', Buffer.from('x'));
+    await expect(subscribe('3')).rejects.toMatchObject(refusedWith(/maximum subscriptions exceeded/i));
+    await published;
+    await broker.publish('2', Buffer.from('x'));
+    await until(() => got.length === 2, long);
+    expect(got).toEqual(['1', '2']);
+    expect(link.states).toEqual([]);
   });
 
   it('a prefix that is no subject is refused', () => {

@@ -1,5 +1,10 @@
 /** `halyard/nats`: the broker over core NATS 2.9 or later. */
-import type { NatsConnection, NodeConnectionOptions, Subscription } from '@nats-io/transport-node';
+import {
+  PermissionViolationError,
+  type NatsConnection,
+  type NodeConnectionOptions,
+  type Subscription,
+} from '@nats-io/transport-node';
 import { HalyardError } from '../errors.js';
 import type { Broker } from './broker.js';
 import { EngineBroker } from './engine-broker.js';
@@ -54,8 +59,10 @@ class NatsEngine implements Engine {
   #pongs = 0;
   /** Those who wait for a pong: where the connection goes, the client leaves them waiting. */
   readonly #waiting = new Set<(reason: Error) => void>();
-  /** The confirmation of all that is published in this tick. */
-  #batch: Promise<void> | undefined = undefined;
+  /** What the server refuses meanwhile, for each that waits until the server has handled what was sent. */
+  readonly #refusals = new Set<Error[]>();
+  /** The confirmation of all that is published in this tick, and what the server refused until then. */
+  #batch: Promise<readonly Error[]> | undefined = undefined;
 
   constructor(
     private readonly connections: NatsConnections,
@@ -81,8 +88,10 @@ class NatsEngine implements Engine {
     this.#received = received;
     this.connections.open({
       connected: (connection) => {
-        // A connection of our own is a new one; one that was given makes its subscriptions again.
-        if (connection !== this.#connection) this.#subscriptions.clear();
+        // One that was given makes its subscriptions again, unasked: here they are made anew, so that it shows what is refused.
+        for (const subscription of this.#subscriptions.values()) subscription.unsubscribe();
+        this.#subscriptions.clear();
+        if (connection !== this.#connection) this.#watch(connection).catch(ignore);
         this.#connection = connection;
         connected();
       },
@@ -100,31 +109,36 @@ class NatsEngine implements Engine {
     } catch (error) {
       return Promise.reject(unsent(error));
     }
-    return (this.#batch ??= this.#confirm(this.#connection));
+    this.#batch ??= this.#confirm(this.#connection);
+    return this.#batch.then((refusals) => {
+      const refusal = refusals.find((error) => isOfPublication(error, this.prefix + token));
+      if (refusal) throw unsent(refusal);
+    });
   }
 
   async subscribe(tokens: readonly string[]): Promise<void> {
     const connection = this.#connection!;
-    const refusals: Error[] = [];
-    for (const token of tokens) {
-      if (this.#subscriptions.has(token)) continue;
+    const missing = tokens.filter((token) => !this.#subscriptions.has(token));
+    if (missing.length === 0) return;
+    const refused: Error[] = [];
+    for (const token of missing) {
       const callback = (error: Error | null, { data }: { data: Uint8Array }): void => {
         if (!error) return this.#received(token, data);
         this.#subscriptions.delete(token);
-        refusals.push(error);
+        refused.push(error);
       };
       this.#subscriptions.set(token, connection.subscribe(this.prefix + token, { callback }));
     }
-    // A refusal comes before the pong.
-    await this.#flush();
-    if (refusals.length > 0) throw refusals[0]!;
+    const refusals = await this.#handled();
+    // Such as `maximum subscriptions exceeded`: which of them the server means it does not say.
+    const unclear = refusals.find((error) => !(error instanceof PermissionViolationError));
+    if (unclear) this.#drop(missing);
+    const refusal = unclear ?? refused[0];
+    if (refusal) throw refusal;
   }
 
   async unsubscribe(tokens: readonly string[]): Promise<void> {
-    for (const token of tokens) {
-      this.#subscriptions.get(token)?.unsubscribe();
-      this.#subscriptions.delete(token);
-    }
+    this.#drop(tokens);
     await this.#flush();
   }
 
@@ -138,18 +152,46 @@ class NatsEngine implements Engine {
     await this.connections.close();
   }
 
+  #drop(tokens: readonly string[]): void {
+    for (const token of tokens) {
+      this.#subscriptions.get(token)?.unsubscribe();
+      this.#subscriptions.delete(token);
+    }
+  }
+
   /** One flush, behind all that is published in this tick: without it a publication that was never sent looks like another. */
-  async #confirm(connection: NatsConnection): Promise<void> {
+  async #confirm(connection: NatsConnection): Promise<readonly Error[]> {
     const { info } = connection;
     await Promise.resolve();
     this.#batch = undefined;
     try {
       // In between the client has begun to connect anew, and dropped what it had not sent.
       if (connection.info !== info) throw new Error('the connection was lost');
-      await this.#flush();
+      return await this.#handled();
     } catch (error) {
       throw unconfirmed(error);
     }
+  }
+
+  /** Takes note of what the server refuses: most of it is told nowhere else. */
+  async #watch(connection: NatsConnection): Promise<void> {
+    for await (const status of connection.status()) {
+      if (status.type === 'error') for (const refusals of this.#refusals) refusals.push(status.error);
+    }
+  }
+
+  /** Resolves when the server has handled all that was sent before, to what it refused meanwhile. */
+  async #handled(): Promise<readonly Error[]> {
+    const refusals: Error[] = [];
+    this.#refusals.add(refusals);
+    try {
+      // A refusal comes before the pong, but `#watch` gets to it some steps later.
+      await this.#flush();
+      await new Promise(setImmediate);
+    } finally {
+      this.#refusals.delete(refusals);
+    }
+    return refusals;
   }
 
   /** Resolves when the server has handled all that was sent before. */
@@ -169,6 +211,11 @@ class NatsEngine implements Engine {
       this.#connection!.flush().then(pong, failed);
     });
   }
+}
+
+/** That is the only refusal which leaves the connection open: all others are of subscriptions. */
+function isOfPublication(error: Error, subject: string): boolean {
+  return error instanceof PermissionViolationError && error.operation === 'publish' && error.subject === subject;
 }
 
 function ignore(): void {
