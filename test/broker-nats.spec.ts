@@ -2,17 +2,23 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { expect, it } from '@jest/globals';
+import { expect, it, jest } from '@jest/globals';
 import { connect } from '@nats-io/transport-node';
 import type { Broker, BrokerUnavailableError } from 'halyard';
 import { natsBroker, type NatsBrokerOptions } from 'halyard/nats';
 import { until } from 'halyard/testing';
 import { closeLater } from '#internal/testing/closing.js';
-import { describeWith, startEngine, type EngineProcess } from './support/engines.js';
+import { describeWith, startEngine } from './support/engines.js';
 import { LinkLog } from './support/link-log.js';
 
 const minute = 60_000;
 const long = { timeout: 20_000 };
+
+interface Configured {
+  readonly url: string;
+  /** Puts other settings in force. */
+  reload(settings: string): Promise<void>;
+}
 
 describeWith('nats')('natsBroker', () => {
   async function openBroker(options: NatsBrokerOptions): Promise<{ broker: Broker; link: LinkLog; got: string[] }> {
@@ -83,12 +89,17 @@ describeWith('nats')('natsBroker', () => {
   );
 
   /** A server with settings that have no option on its command line. */
-  async function startWith(settings: string): Promise<EngineProcess> {
+  async function startWith(settings: string): Promise<Configured> {
     const directory = await mkdtemp(join(tmpdir(), 'halyard-nats-conf-'));
     closeLater({ abandon: () => rm(directory, { recursive: true, force: true }) });
     const path = join(directory, 'nats.conf');
     await writeFile(path, settings);
-    return startEngine('nats', ['--config', path]);
+    const engine = await startEngine('nats', ['--config', path]);
+    const reload = async (changed: string): Promise<void> => {
+      await writeFile(path, changed);
+      process.kill(engine.pid, 'SIGHUP');
+    };
+    return { url: engine.url, reload };
   }
 
   /** Settings with one user, `ada:pw`, who may do what is allowed and not denied. */
@@ -125,15 +136,45 @@ describeWith('nats')('natsBroker', () => {
     const { broker, link } = await openBroker({ servers: engine.url });
     const got: string[] = [];
     const subscribe = (subject: string): Promise<unknown> => broker.subscribe(subject, () => got.push(subject));
-    for (const subject of ['1', '2']) await subscribe(subject);
-    const published = broker.publish('1', Buffer.from('x'));
-    await expect(subscribe('3')).rejects.toMatchObject(refusedWith(/maximum subscriptions exceeded/i));
+    // In one tick.
+    const [published, ...made] = [broker.publish('s', Buffer.from('x')), ...['1', '2', '3'].map(subscribe)];
+    await Promise.all(made.slice(0, 2));
+    await expect(made[2]).rejects.toMatchObject(refusedWith(/maximum subscriptions exceeded/i));
     await published;
-    await broker.publish('2', Buffer.from('x'));
+    for (const subject of ['1', '2']) await broker.publish(subject, Buffer.from('x'));
     await until(() => got.length === 2, long);
     expect(got).toEqual(['1', '2']);
     expect(link.states).toEqual([]);
   });
+
+  it(
+    'R-broker-denied a subscription that the server ends is said, and asked for until it is a gap like others',
+    async () => {
+      const engine = await startWith(permitting({}));
+      const warn = jest.spyOn(process, 'emitWarning').mockImplementation(() => undefined);
+      closeLater({ abandon: () => warn.mockRestore() });
+      const { broker, link, got } = await openBroker({ servers: engine.url, options });
+      await broker.subscribe('closed', () => got.push('closed'));
+      await engine.reload(permitting({ subscribe: '"halyard.closed"' }));
+      await until(() => warn.mock.calls.length > 0, long);
+      expect(warn.mock.calls[0]).toEqual([
+        expect.stringMatching(
+          /^subjects for which nothing arrives, as the engine refuses them: 1\. closed: Permissions/,
+        ),
+        { code: 'HALYARD_BROKER_REFUSED' },
+      ]);
+      await broker.publish('s', Buffer.from('x'));
+      await until(() => got.length === 1, long);
+      const before = link.events.length;
+      await engine.reload(permitting({}));
+      await link.recovers(before);
+      await broker.publish('closed', Buffer.from('x'));
+      await until(() => got.length === 2, long);
+      expect(got).toEqual(['x', 'closed']);
+      link.expectAlternating();
+    },
+    minute,
+  );
 
   it('a prefix that is no subject is refused', () => {
     for (const prefix of ['', 'a b', 'a.', '*', 'a.>', '.a']) {

@@ -1,5 +1,5 @@
 /** What only the broker over Redis has: two connections, of which one can fail, and which can be on two servers. */
-import { expect, it } from '@jest/globals';
+import { expect, it, jest } from '@jest/globals';
 import { Redis } from 'ioredis';
 import type { Broker } from 'halyard';
 import { redisBroker, type RedisBrokerOptions } from 'halyard/redis';
@@ -109,22 +109,62 @@ describeWith('redis')('redisBroker', () => {
     expect(await client.ping()).toBe('PONG');
   });
 
+  /** A user who may do all, on some channels. */
+  async function permit(admin: Redis, ...channels: readonly string[]): Promise<void> {
+    const patterns = ['probe:*', ...channels].map((channel) => `&halyard:${channel}`);
+    await admin.call('ACL', 'SETUSER', 'ada', 'on', '>pw', '+@all', '~*', 'resetchannels', ...patterns);
+  }
+
   it('R-broker-refused what the server refuses is refused, and said; the rest goes on', async () => {
     const engine = await startEngine('redis');
-    const admin = adminOf(engine);
-    const rules = ['on', '>pw', '+@all', '~*', 'resetchannels', '&halyard:probe:*', '&halyard:open'];
-    await admin.call('ACL', 'SETUSER', 'ada', ...rules);
-    const broker = redisBroker({ url: engine.url.replace('://', '://ada:pw@') });
-    closeLater({ abandon: () => broker.close() });
+    await permit(adminOf(engine), 's', 'open:*');
+    const { broker, link, got } = await openBroker({ url: engine.url.replace('://', '://ada:pw@') });
     const refused = {
       code: 'HALYARD_BROKER_UNAVAILABLE',
       outcome: 'rejected',
       cause: { message: expect.stringMatching('NOPERM') },
     };
-    await broker.subscribe('open', () => undefined);
-    await expect(broker.subscribe('closed', () => undefined)).rejects.toMatchObject(refused);
     await expect(broker.publish('closed', Buffer.from('x'))).rejects.toMatchObject(refused);
-    await broker.publish('open', Buffer.from('x'));
-    expect(broker.health().link).toBe('up');
+    // In one tick with others.
+    const subjects = ['open:1', 'open:2', 'closed', 'open:3'];
+    const made = subjects.map((subject) => broker.subscribe(subject, () => got.push(subject)));
+    await expect(made[2]).rejects.toMatchObject(refused);
+    await Promise.all(made.filter((_, at) => at !== 2));
+    for (const subject of ['open:1', 'open:2', 'open:3']) await broker.publish(subject, Buffer.from('x'));
+    await until(() => got.length === 3, long);
+    expect(got).toEqual(['open:1', 'open:2', 'open:3']);
+    expect(link.states).toEqual([]);
   });
+
+  it(
+    'R-broker-denied what the server refuses from now on holds up nothing else, is said, and is asked for until it is a gap like others',
+    async () => {
+      const engine = await startEngine('redis');
+      const admin = adminOf(engine);
+      await permit(admin, 's', 'closed');
+      const warn = jest.spyOn(process, 'emitWarning').mockImplementation(() => undefined);
+      closeLater({ abandon: () => warn.mockRestore() });
+      const { broker, link, got } = await openBroker({ url: engine.url.replace('://', '://ada:pw@') });
+      await broker.subscribe('closed', () => got.push('closed'));
+      // It cuts those who were subscribed to more.
+      await permit(admin, 's');
+      await link.recovers(0);
+      await broker.publish('s', Buffer.from('x'));
+      await until(() => got.length === 1, long);
+      await until(() => warn.mock.calls.length > 0, long);
+      expect(warn.mock.calls[0]).toEqual([
+        expect.stringMatching(/^subjects for which nothing arrives, as the engine refuses them: 1\. closed: NOPERM/),
+        { code: 'HALYARD_BROKER_REFUSED' },
+      ]);
+      await expect(broker.subscribe('closed', () => undefined)).rejects.toMatchObject({ outcome: 'rejected' });
+      expect(link.states).toEqual(['down', 'up']);
+      await permit(admin, 's', 'closed');
+      await until(() => link.events.length === 4, long);
+      await broker.publish('closed', Buffer.from('x'));
+      await until(() => got.length === 2, long);
+      expect(got).toEqual(['x', 'closed']);
+      expect(link.states).toEqual(['down', 'up', 'down', 'up']);
+    },
+    minute,
+  );
 });

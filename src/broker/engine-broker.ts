@@ -16,6 +16,9 @@ const ticksBetweenProbes = 20;
 const maxProbeTicks = 10;
 /** How many subjects the engine is told of at once: pings and their answers get through in between. */
 const subjectsAtOnce = 1000;
+/** Subjects that it refuses are asked for again after so many ticks, so many of them. */
+const ticksBetweenRetries = 10;
+const retriesAtOnce = 100;
 /** How long a subscription waits for the very first link-up: the client may have to resolve names and shake hands. */
 const maxFirstWaitMs = 10_000;
 const retryMs = 1000;
@@ -38,9 +41,9 @@ interface Probe {
 /**
  * What is the same for all engines: the link and its proof, the queue of an outage, and subscriptions that are made again.
  *
- * The link is up when all connections are ready, the engine has confirmed every subscription, and a probe that was published
- * has come back through a subscription: after a failover two connections can be healthy, on two servers. It is down as soon
- * as one is lost, a connection says nothing in spite of pings, or a probe does not come back. Publications go out only while
+ * The link is up when all connections are ready, the engine has confirmed every subscription that it does not refuse, and a
+ * probe that was published has come back through a subscription: after a failover two connections can be healthy, on two
+ * servers. It is down as soon as one is lost, a connection says nothing in spite of pings, or a probe does not come back. Publications go out only while
  * it is up and the engine talks; otherwise they wait in `OutageQueue`.
  */
 export class EngineBroker implements Broker {
@@ -52,6 +55,8 @@ export class EngineBroker implements Broker {
   readonly #pending = new Map<string, Pending>();
   /** Subjects of which the engine may know less, or more, than it should. */
   readonly #dirty = new Set<string>();
+  /** Subjects that somebody listens to and that the engine refuses: they do not hold up the others. */
+  readonly #refused = new Map<string, Error>();
   readonly #probeToken = `probe:${randomBytes(12).toString('base64url')}`;
   readonly #timer: NodeJS.Timeout;
   #link: LinkState = 'down';
@@ -67,6 +72,7 @@ export class EngineBroker implements Broker {
   #retry: NodeJS.Timeout | undefined = undefined;
   #received: readonly number[] = [];
   #silentTicks = 0;
+  #ticksToRetry = 1;
   #ticksToProbe = ticksBetweenProbes;
   #probe: Probe | undefined = undefined;
   #probes = 0;
@@ -86,6 +92,10 @@ export class EngineBroker implements Broker {
       received: (token, bytes) => {
         this.#hasReceived = true;
         this.#subscriptions.deliver(token, bytes);
+      },
+      refused: (token, reason) => {
+        if (token === this.#probeToken) this.#cut(bare(reason));
+        else this.#refuse(token, reason);
       },
     });
   }
@@ -107,14 +117,15 @@ export class EngineBroker implements Broker {
     const isNew = !this.#subscriptions.has(token);
     const remove = this.#subscriptions.add(token, onBytes);
     try {
-      if (isNew) this.#changed(token);
-      if (isNew || this.#link === 'down' || this.#pending.has(token)) await this.#active(token);
+      const isMissing = isNew || this.#refused.has(token);
+      if (isMissing) this.#changed(token);
+      if (isMissing || this.#link === 'down' || this.#pending.has(token)) await this.#active(token);
     } catch (error) {
-      if (remove()) this.#changed(token);
+      if (remove()) this.#unwanted(token);
       throw error;
     }
     return () => {
-      if (remove()) this.#changed(token);
+      if (remove()) this.#unwanted(token);
       return done;
     };
   }
@@ -146,10 +157,11 @@ export class EngineBroker implements Broker {
     clearTimeout(this.#retry);
     const error = new HalyardError('BROKER_CLOSED');
     this.#queue.fail(error);
-    for (const token of this.#pending.keys()) this.#refused(token, error);
+    for (const token of this.#pending.keys()) this.#failed(token, error);
     this.#probe?.settle(error);
     this.#listeners.clear();
     this.#subscriptions.clear();
+    this.#refused.clear();
     return this.#engine.close();
   }
 
@@ -234,6 +246,11 @@ export class EngineBroker implements Broker {
     if (this.#link === 'up') void this.#sync();
   }
 
+  #unwanted(token: string): void {
+    this.#refused.delete(token);
+    this.#changed(token);
+  }
+
   /** Resolves when the subscription is active; rejects when that takes too long. */
   #active(token: string): Promise<void> {
     const existing = this.#pending.get(token);
@@ -253,9 +270,29 @@ export class EngineBroker implements Broker {
     this.#pending.delete(token);
   }
 
-  #refused(token: string, error: Error): void {
+  #failed(token: string, error: Error): void {
     this.#pending.get(token)?.reject(error);
     this.#pending.delete(token);
+  }
+
+  /** Who waits for it is told; for others, who listened to it before, it is asked for again. */
+  #refuse(token: string, reason: unknown): void {
+    if (!this.#subscriptions.has(token)) return;
+    // At the end: those that were refused longest ago are the next to be asked for.
+    this.#refused.delete(token);
+    this.#refused.set(token, bare(reason));
+    this.#failed(token, unsent(reason));
+  }
+
+  /** Says what is refused although somebody listens, which shows nowhere else, and asks again. */
+  #retryRefused(): void {
+    const [first] = this.#refused;
+    if (!first || this.#link === 'down' || --this.#ticksToRetry > 0) return;
+    this.#ticksToRetry = ticksBetweenRetries;
+    const [token, { message }] = first;
+    const text = `subjects for which nothing arrives, as the engine refuses them: ${this.#refused.size}`;
+    process.emitWarning(`${text}. ${token}: ${message}`, { code: 'HALYARD_BROKER_REFUSED' });
+    for (const refused of [...this.#refused.keys()].slice(0, retriesAtOnce)) this.#changed(refused);
   }
 
   /** One look a second at all that wait, as there may be many; not while the engine lives and is being told of them. */
@@ -265,7 +302,7 @@ export class EngineBroker implements Broker {
     for (const [token, { deadlineMs }] of this.#pending) {
       if (deadlineMs > now) continue;
       const message = 'the subscription could not be made in time';
-      this.#refused(token, new BrokerUnavailableError('rejected', { message, cause: this.#reason }));
+      this.#failed(token, new BrokerUnavailableError('rejected', { message, cause: this.#reason }));
     }
   }
 
@@ -294,19 +331,45 @@ export class EngineBroker implements Broker {
       else unwanted.push(token);
       if (wanted.length + unwanted.length === subjectsAtOnce) break;
     }
+    const missing = wanted.filter((token) => this.#refused.has(token));
+    await Promise.all([
+      this.#subscribe(wanted, epoch),
+      // What comes through one that stays is for nobody.
+      unwanted.length > 0 && this.#engine.unsubscribe(unwanted).catch(() => undefined),
+    ]);
+    if (epoch !== this.#epoch || this.#link === 'down') return;
+    if (missing.some((token) => this.#subscriptions.has(token) && !this.#refused.has(token))) this.#returned();
+  }
+
+  /** Makes these active. What the engine refuses is found by halves: it must not take the others along. */
+  async #subscribe(tokens: readonly string[], epoch: number): Promise<void> {
+    if (tokens.length === 0 || epoch !== this.#epoch) return;
     try {
-      await Promise.all([
-        wanted.length > 0 && this.#engine.subscribe(wanted),
-        unwanted.length > 0 && this.#engine.unsubscribe(unwanted),
-      ]);
+      await this.#engine.subscribe(tokens);
     } catch (error) {
       if (epoch !== this.#epoch) return;
-      if (this.#link === 'down') throw error;
-      // The engine refuses these; the connection lives.
-      for (const token of wanted) this.#refused(token, unsent(error));
-      return;
+      if (tokens.length > 1) {
+        const middle = Math.ceil(tokens.length / 2);
+        await this.#subscribe(tokens.slice(0, middle), epoch);
+        return this.#subscribe(tokens.slice(middle), epoch);
+      }
+      // Without it there is no link.
+      if (tokens[0] === this.#probeToken) throw error;
+      return this.#refuse(tokens[0]!, error);
     }
-    if (epoch === this.#epoch && this.#link === 'up') for (const token of wanted) this.#activated(token);
+    if (epoch !== this.#epoch) return;
+    for (const token of tokens) {
+      this.#refused.delete(token);
+      if (this.#link === 'up') this.#activated(token);
+    }
+  }
+
+  /** What was refused arrives again. What was published meanwhile is missing: a gap, as behind a loss of the link. */
+  #returned(): void {
+    const epoch = this.#epoch;
+    this.#link = 'down';
+    this.#tell();
+    if (epoch === this.#epoch) this.#up();
   }
 
   // The proof that the link is up
@@ -337,6 +400,7 @@ export class EngineBroker implements Broker {
 
   #tick(): void {
     this.#expire();
+    this.#retryRefused();
     if (!this.#isConnected) return;
     const { lines } = this.#engine;
     const isSilent = lines.some(({ received }, at) => received === this.#received[at]);

@@ -17,6 +17,8 @@ export interface EngineEvents {
   /** One of them is lost, or could not be made. May come again and again. */
   readonly lost: (reason: Error) => void;
   readonly received: (token: string, bytes: Uint8Array) => void;
+  /** It has ended a subscription that was active; the connection lives. */
+  readonly refused: (token: string, reason: Error) => void;
 }
 
 /**
@@ -31,7 +33,10 @@ export interface Engine {
   open(events: EngineEvents): void;
   /** Resolves when the engine took it. Rejects with `unconfirmed` or `unsent`. */
   publish(token: string, bytes: Uint8Array): Promise<void>;
-  /** Makes sure that these are active at the engine; costs nothing for those that are. */
+  /**
+   * Makes sure that these are active at the engine; costs nothing for those that are. Rejects where one of them is refused:
+   * which one shows when they are asked for again in smaller numbers. Not called again before it has settled.
+   */
   subscribe(tokens: readonly string[]): Promise<void>;
   unsubscribe(tokens: readonly string[]): Promise<void>;
   /** Cuts connections that seem dead, without waiting for the other side, and connects anew. */

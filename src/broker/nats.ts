@@ -55,7 +55,7 @@ class NatsEngine implements Engine {
   readonly lines: readonly Line[];
   readonly #subscriptions = new Map<string, Subscription>();
   #connection: NatsConnection | undefined = undefined;
-  #received: EngineEvents['received'] = () => undefined;
+  #events!: EngineEvents;
   #pongs = 0;
   /** Those who wait for a pong: where the connection goes, the client leaves them waiting. */
   readonly #waiting = new Set<(reason: Error) => void>();
@@ -84,8 +84,8 @@ class NatsEngine implements Engine {
     return this.#connection?.info?.max_payload ?? Infinity;
   }
 
-  open({ connected, lost, received }: EngineEvents): void {
-    this.#received = received;
+  open(events: EngineEvents): void {
+    this.#events = events;
     this.connections.open({
       connected: (connection) => {
         // One that was given makes its subscriptions again, unasked: here they are made anew, so that it shows what is refused.
@@ -93,11 +93,11 @@ class NatsEngine implements Engine {
         this.#subscriptions.clear();
         if (connection !== this.#connection) this.#watch(connection).catch(ignore);
         this.#connection = connection;
-        connected();
+        events.connected();
       },
       lost: (reason) => {
         for (const reject of this.#waiting) reject(reason);
-        lost(reason);
+        events.lost(reason);
       },
     });
   }
@@ -121,15 +121,19 @@ class NatsEngine implements Engine {
     const missing = tokens.filter((token) => !this.#subscriptions.has(token));
     if (missing.length === 0) return;
     const refused: Error[] = [];
+    let isAsked = true;
     for (const token of missing) {
       const callback = (error: Error | null, { data }: { data: Uint8Array }): void => {
-        if (!error) return this.#received(token, data);
+        if (!error) return this.#events.received(token, data);
         this.#subscriptions.delete(token);
-        refused.push(error);
+        if (isAsked) refused.push(error);
+        // Its permission was taken away.
+        else this.#events.refused(token, error);
       };
       this.#subscriptions.set(token, connection.subscribe(this.prefix + token, { callback }));
     }
     const refusals = await this.#handled();
+    isAsked = false;
     // Such as `maximum subscriptions exceeded`: which of them the server means it does not say.
     const unclear = refusals.find((error) => !(error instanceof PermissionViolationError));
     if (unclear) this.#drop(missing);
