@@ -120,6 +120,25 @@ it(
   minutes,
 );
 
+it('R-broker-cluster what is published in the very step in which its link is cut is refused as well', async () => {
+  const broker = clusterBroker();
+  closeLater({ abandon: () => broker.close() });
+  await until(() => broker.health().link === 'up', { timeout: 20_000 });
+  const states: string[] = [];
+  broker.onLink((state) => states.push(state));
+  let published: Promise<void> | undefined;
+  await broker.subscribe('s', () => (published ??= broker.publish('late', Buffer.from('x'))));
+  await broker.subscribe('large', () => undefined);
+  const first = broker.publish('s', Buffer.from('x'));
+  await Promise.resolve();
+  // More than waits for a node, behind the first one and before this process has read that.
+  const large = Array.from({ length: 5 }, () => broker.publish('large', new Uint8Array(15 * 1024 ** 2)));
+  await Promise.all([first, ...large.map((publication) => publication.catch(() => undefined))]);
+  await expect(published).rejects.toMatchObject({ outcome: 'rejected' });
+  await until(() => states.length === 2, { timeout: 20_000 });
+  expect(states).toEqual(['down', 'up']);
+});
+
 it('a prefix that is none is refused', () => {
   expect(() => clusterBroker({ prefix: 'ü' })).toThrow(expect.objectContaining({ code: 'HALYARD_SETTING' }));
 });

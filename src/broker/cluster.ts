@@ -151,12 +151,12 @@ class ClusterEngine implements Engine {
       const n = ++this.#requests;
       const answered = (): void => {
         clearInterval(this.#hello);
-        this.#waiting.clear();
+        this.#abandon(new Error('the link to the primary process was made anew'));
         this.#subscribed.clear();
         this.#isConnected = true;
         this.#events.connected();
       };
-      this.#waiting.clear();
+      this.#abandon(new Error('there is no link to the primary process'));
       this.#waiting.set(n, { resolve: answered, reject: ignore });
       this.port.send({ halyard: 'hello', node: this.#node, n, parcel: new Uint8Array() }, () => (isUnderWay = false));
     };
@@ -166,9 +166,15 @@ class ClusterEngine implements Engine {
 
   #lost(reason: Error): void {
     this.#isConnected = false;
-    for (const { reject } of this.#waiting.values()) reject(reason);
-    this.#waiting.clear();
+    this.#abandon(reason);
     this.#events.lost(reason);
+  }
+
+  /** What was asked is not answered any more. */
+  #abandon(reason: Error): void {
+    const waiting = [...this.#waiting.values()];
+    this.#waiting.clear();
+    for (const { reject } of waiting) reject(reason);
   }
 
   #receive(answer: Answer): void {
@@ -191,8 +197,10 @@ class ClusterEngine implements Engine {
   async #send(): Promise<void> {
     await Promise.resolve();
     this.#batch = undefined;
+    const parcel = this.#outbox.take();
+    if (!this.#isConnected) throw unsent(new Error('the link to the primary process was lost'));
     try {
-      await this.#ask({ halyard: 'publish', parcel: this.#outbox.take() });
+      await this.#ask({ halyard: 'publish', parcel });
     } catch (error) {
       throw unconfirmed(error);
     }
