@@ -11,6 +11,7 @@ class HeldEngine implements Engine {
   readonly lines = [];
   /** What it was asked for. */
   readonly subscribed: (readonly string[])[] = [];
+  readonly unsubscribed: (readonly string[])[] = [];
   events!: EngineEvents;
   /** Answers wait for this. */
   hold = Promise.resolve();
@@ -29,7 +30,8 @@ class HeldEngine implements Engine {
     return this.hold;
   }
 
-  unsubscribe(): Promise<void> {
+  unsubscribe(tokens: readonly string[]): Promise<void> {
+    this.unsubscribed.push(tokens);
     return this.hold;
   }
 
@@ -73,4 +75,20 @@ describe('subscriptions at an engine', () => {
       expect(engine.subscribed.at(-1)).toEqual(['second']);
     },
   );
+
+  it('R-broker-sync what was refused in an outage is forgotten, and what has ended in it is not', async () => {
+    const { broker, engine } = await openBroker();
+    const ended = await broker.subscribe('ended', nothing);
+    const again = await broker.subscribe('again', nothing);
+    engine.events.lost(new Error('away'));
+    await ended();
+    await again();
+    const refused = ['never', 'twice', 'twice', 'again'].map((subject) => broker.subscribe(subject, nothing));
+    for (const subscription of refused) await expect(subscription).rejects.toMatchObject({ outcome: 'rejected' });
+    const up = new Promise((resolve) => broker.onLink(resolve));
+    engine.events.connected();
+    await up;
+    expect(engine.unsubscribed).toEqual([['ended', 'again']]);
+    expect(engine.subscribed.at(-1)).toEqual([expect.stringMatching(/^probe:/)]);
+  });
 });

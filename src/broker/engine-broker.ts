@@ -53,8 +53,8 @@ export class EngineBroker implements Broker {
   readonly #queue = new OutageQueue(() => this.#reason);
   readonly #listeners = new Set<(state: LinkState) => void>();
   readonly #pending = new Map<string, Pending>();
-  /** Subjects of which the engine may know less, or more, than it should. */
-  readonly #dirty = new Set<string>();
+  /** Subjects of which the engine may know less, or more, than it should; `false` where it cannot know of them at all. */
+  readonly #dirty = new Map<string, boolean>();
   /** Subjects that somebody listens to and that the engine refuses: they do not hold up the others. */
   readonly #refused = new Map<string, Error>();
   readonly #probeToken = `probe:${randomBytes(12).toString('base64url')}`;
@@ -118,7 +118,7 @@ export class EngineBroker implements Broker {
     const remove = this.#subscriptions.add(token, onBytes);
     try {
       const isMissing = isNew || this.#refused.has(token);
-      if (isMissing) this.#changed(token);
+      if (isMissing) this.#wanted(token);
       if (isMissing || this.#link === 'down' || this.#pending.has(token)) await this.#active(token);
     } catch (error) {
       if (remove()) this.#unwanted(token);
@@ -199,7 +199,7 @@ export class EngineBroker implements Broker {
     try {
       await this.#syncing;
       if (epoch !== this.#epoch) return;
-      for (const token of this.#subscriptions.subjects()) this.#dirty.add(token);
+      for (const token of this.#subscriptions.subjects()) this.#dirty.set(token, this.#dirty.get(token) ?? true);
       await this.#sync();
       if (epoch !== this.#epoch) return;
       await this.#prove();
@@ -239,16 +239,23 @@ export class EngineBroker implements Broker {
 
   // Subscriptions
 
-  /** Somebody listens to it now, or nobody does any more. */
-  #changed(token: string): void {
-    this.#dirty.add(token);
-    // Without a connection, or while it is restored: it is among those that are restored.
-    if (this.#link === 'up') void this.#sync();
+  /** Somebody listens to it now: where it was not told that nobody does any more, the engine may know it. */
+  #wanted(token: string): void {
+    this.#changed(token, this.#dirty.get(token) ?? this.#refused.has(token));
   }
 
+  /** Nobody listens to it any more. */
   #unwanted(token: string): void {
     this.#refused.delete(token);
-    this.#changed(token);
+    // In an outage they would be more and more.
+    if (this.#dirty.get(token) === false) this.#dirty.delete(token);
+    else this.#changed(token, true);
+  }
+
+  #changed(token: string, mayBeKnown: boolean): void {
+    this.#dirty.set(token, mayBeKnown);
+    // Without a connection, or while it is restored: it is among those that are restored.
+    if (this.#link === 'up') void this.#sync();
   }
 
   /** Resolves when the subscription is active; rejects when that takes too long. */
@@ -292,7 +299,7 @@ export class EngineBroker implements Broker {
     const [token, { message }] = first;
     const text = `subjects for which nothing arrives, as the engine refuses them: ${this.#refused.size}`;
     process.emitWarning(`${text}. ${token}: ${message}`, { code: 'HALYARD_BROKER_REFUSED' });
-    for (const refused of [...this.#refused.keys()].slice(0, retriesAtOnce)) this.#changed(refused);
+    for (const refused of [...this.#refused.keys()].slice(0, retriesAtOnce)) this.#wanted(refused);
   }
 
   /** One look a second at all that wait, as there may be many; not while the engine lives and is being told of them. */
@@ -325,7 +332,7 @@ export class EngineBroker implements Broker {
   async #syncSome(epoch: number): Promise<void> {
     const wanted: string[] = [];
     const unwanted: string[] = [];
-    for (const token of this.#dirty) {
+    for (const token of this.#dirty.keys()) {
       this.#dirty.delete(token);
       if (this.#subscriptions.has(token)) wanted.push(token);
       else unwanted.push(token);
