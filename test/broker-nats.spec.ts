@@ -88,6 +88,29 @@ describeWith('nats')('natsBroker', () => {
     minute,
   );
 
+  it.each(['before', 'later'])(
+    'R-broker-client a connection that it is given and that is closed %s is no link, and says so',
+    async (when) => {
+      const engine = await startEngine('nats');
+      const connection = await connect({ servers: engine.url });
+      closeLater({ abandon: () => connection.close() });
+      if (when === 'before') await connection.close();
+      const broker = natsBroker({ connection });
+      closeLater({ abandon: () => broker.close() });
+      if (when === 'later') {
+        await until(() => broker.health().link === 'up', long);
+        await connection.close();
+      }
+      const reason = 'the connection that the broker was given is closed';
+      await until(() => broker.health().reason === reason, long);
+      const refused = { outcome: 'rejected', cause: { message: reason } };
+      await expect(broker.publish('s', Buffer.from('x'))).rejects.toMatchObject(refused);
+      await expect(broker.subscribe('s', () => undefined)).rejects.toMatchObject({ outcome: 'rejected' });
+      expect(broker.health()).toMatchObject({ link: 'down', reason });
+    },
+    minute,
+  );
+
   /** A server with settings that have no option on its command line. */
   async function startWith(settings: string): Promise<Configured> {
     const directory = await mkdtemp(join(tmpdir(), 'halyard-nats-conf-'));

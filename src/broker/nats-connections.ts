@@ -85,12 +85,13 @@ export class GivenConnection implements NatsConnections {
   constructor(private readonly connection: NatsConnection) {}
 
   open(events: NatsEvents): void {
-    events.connected(this.connection);
     void this.#follow(events);
+    if (!this.connection.isClosed()) events.connected(this.connection);
   }
 
   cut(): void {
-    void this.connection.reconnect();
+    // One that is closed, or about to be, cannot: that is told where it is followed.
+    this.connection.reconnect().catch(() => undefined);
   }
 
   close(): Promise<void> {
@@ -99,10 +100,17 @@ export class GivenConnection implements NatsConnections {
   }
 
   async #follow({ connected, lost }: NatsEvents): Promise<void> {
-    for await (const { type } of this.connection.status()) {
-      if (this.#isClosed) return;
-      if (type === 'disconnect') lost(new Error('NATS closed the connection'));
-      else if (type === 'reconnect') connected(this.connection);
+    // Of one that is closed it would never end.
+    if (!this.connection.isClosed()) {
+      try {
+        for await (const { type } of this.connection.status()) {
+          if (this.#isClosed) return;
+          if (type === 'disconnect') lost(new Error('NATS closed the connection'));
+          else if (type === 'reconnect') connected(this.connection);
+        }
+      } catch {
+        // It was closed for a reason, which its owner is told.
+      }
     }
     lost(new Error('the connection that the broker was given is closed'));
   }
