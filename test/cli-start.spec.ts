@@ -212,6 +212,41 @@ describe('halyard start', () => {
   );
 
   it(
+    'R-start-fail a worker that cannot be forked is tried again like one that ends; the others stay',
+    async () => {
+      // The system has no process to give: here because it finds no directory to start one in.
+      const preload = `import cluster from 'node:cluster';
+        if (cluster.isPrimary) process.on('SIGUSR2', () => {
+          const isBroken = cluster.settings.cwd !== '/nowhere';
+          cluster.setupPrimary({ cwd: isBroken ? '/nowhere' : '/' });
+          console.log(isBroken ? 'broken' : 'mended');
+        });`;
+      const { primary, pids, enter } = await startTwo({
+        NODE_OPTIONS: `--import data:text/javascript,${encodeURIComponent(preload)}`,
+      });
+      const client = await enter('a', pids[0]!);
+      primary.kill('SIGUSR2');
+      await primary.saw('broken');
+      process.kill(pids[1]!, 'SIGKILL');
+      await until(() => primary.errors.length >= 2, { timeout: patience });
+      expect(primary.errors.slice(0, 2)).toEqual([
+        'halyard: worker 2 ended with SIGKILL: it is started again in 200 ms',
+        expect.stringMatching(
+          /^halyard: worker 2 could not be forked: spawn .* ENOENT: it is started again in 400 ms$/,
+        ),
+      ]);
+      client.send('hello');
+      expect(await nextText(client, /hello/)).toBe('hello');
+      primary.kill('SIGUSR2');
+      await primary.saw('mended');
+      await until(() => primary.lines.filter((line) => line.startsWith('listening')).length === 3, {
+        timeout: patience,
+      });
+    },
+    minutes,
+  );
+
+  it(
     'says on one line what it was given instead of an entry or a number',
     async () => {
       for (const [args, text] of [

@@ -1,5 +1,6 @@
 import cluster, { type Worker } from 'node:cluster';
 import { constants } from 'node:os';
+import { textOf } from '../errors.js';
 
 /** A worker is told its place, from 1, in this variable. It also says that there is a relay: see `defaultBroker`. */
 const placeVariable = 'HALYARD_WORKER';
@@ -57,7 +58,12 @@ export class Workers {
     place.timer = undefined;
     place.startedMs = performance.now();
     place.hasListened = false;
-    const worker = cluster.fork({ [placeVariable]: place.number });
+    let worker: Worker;
+    try {
+      worker = cluster.fork({ [placeVariable]: place.number });
+    } catch (error) {
+      return this.#ended(place, `could not be forked: ${textOf(error)}`, failed);
+    }
     place.worker = worker;
     worker.once('listening', () => {
       place.hasListened = true;
@@ -66,26 +72,28 @@ export class Workers {
       this.#haveListened = true;
       for (const other of this.#places.slice(1)) if (!this.#signal) this.#start(other, failed);
     });
-    worker.once('exit', (code: number | null, signal: string | null) => {
-      place.worker = undefined;
-      const end = signal ?? `code ${code}`;
-      if (this.#signal) return this.#ended();
-      if (!this.#haveListened) {
-        return failed(new Error(`the app ended with ${end} before it listened`));
-      }
-      if (!place.hasListened && ++place.failedStarts >= maxFailedStarts) {
-        console.error(
-          `halyard: worker ${place.number} ended with ${end} before it listened, ${maxFailedStarts} times: given up`,
-        );
-        if (!this.#places.some(({ worker, timer }) => worker ?? timer)) failed(new Error('no worker is left'));
-        return undefined;
-      }
-      if (place.hasListened && performance.now() - place.startedMs > settledMs) place.ends = 0;
-      const pauseMs = Math.min(firstPauseMs * 2 ** place.ends++, maxPauseMs);
-      console.error(`halyard: worker ${place.number} ended with ${end}: it is started again in ${pauseMs} ms`);
-      place.timer = setTimeout(() => this.#start(place, failed), pauseMs);
-      return undefined;
+    worker.on('error', (error) => {
+      // Without a process there is no exit to come. Where there is one it could not be sent something: its end shows that.
+      if (worker.process.pid === undefined) this.#ended(place, `could not be forked: ${textOf(error)}`, failed);
     });
+    worker.once('exit', (code: number | null, signal: string | null) => {
+      this.#ended(place, `ended with ${signal ?? `code ${code}`}`, failed);
+    });
+  }
+
+  #ended(place: Place, how: string, failed: (error: Error) => void): void {
+    place.worker = undefined;
+    if (this.#signal) return this.#exitWhenAllHave();
+    if (!this.#haveListened) return failed(new Error(`the app ${how} before it listened`));
+    if (!place.hasListened && ++place.failedStarts >= maxFailedStarts) {
+      console.error(`halyard: worker ${place.number} ${how} before it listened, ${maxFailedStarts} times: given up`);
+      if (!this.#places.some(({ worker, timer }) => worker ?? timer)) failed(new Error('no worker is left'));
+      return;
+    }
+    if (place.hasListened && performance.now() - place.startedMs > settledMs) place.ends = 0;
+    const pauseMs = Math.min(firstPauseMs * 2 ** place.ends++, maxPauseMs);
+    console.error(`halyard: worker ${place.number} ${how}: it is started again in ${pauseMs} ms`);
+    place.timer = setTimeout(() => this.#start(place, failed), pauseMs);
   }
 
   #stop(signal: NodeJS.Signals): void {
@@ -100,11 +108,11 @@ export class Workers {
     // At a terminal they have had their SIGINT, as all of its processes: this one is of another kind, so it does not count
     // as their second.
     for (const worker of workers) worker.process.kill('SIGTERM');
-    this.#ended();
+    this.#exitWhenAllHave();
   }
 
   /** Ends when the last worker has, with the code that shells give to a process that the signal ended. */
-  #ended(): void {
+  #exitWhenAllHave(): void {
     if (this.#places.some(({ worker }) => worker)) return;
     process.exit(128 + constants.signals[this.#signal!]);
   }
