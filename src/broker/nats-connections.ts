@@ -1,6 +1,7 @@
 /** How `halyard/nats` comes to a connection: by making one again and again, or by being given one. */
 import { connect, type NatsConnection, type NodeConnectionOptions } from '@nats-io/transport-node';
 import { HalyardError } from '../errors.js';
+import { escapeHint, readEngineUrl } from './engine-url.js';
 
 export interface NatsEvents {
   readonly connected: (connection: NatsConnection) => void;
@@ -123,11 +124,11 @@ function withoutCredentials(
   let credentials: Pick<NodeConnectionOptions, 'user' | 'pass' | 'token'> = {};
   const hosts = servers.map((server) => {
     const text = server.includes('://') ? server : `nats://${server}`;
+    const url = readEngineUrl(text);
     // Not shown: it may hold a password.
-    if (!URL.canParse(text)) throw new HalyardError('SETTING', { message: 'natsBroker: a server is no nats:// URL' });
-    const { host, protocol, username, password } = new URL(text);
-    const user = decodeURIComponent(username);
-    if (password) credentials = { user, pass: decodeURIComponent(password) };
+    if (!url) throw new HalyardError('SETTING', { message: `natsBroker: a server is no nats:// URL: ${escapeHint}` });
+    const { protocol, host, user, password } = url;
+    if (password) credentials = { user, pass: password };
     else if (user) credentials = { token: user };
     return `${protocol}//${host}`;
   });

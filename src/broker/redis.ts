@@ -3,6 +3,7 @@ import { Redis, ReplyError, type RedisOptions } from 'ioredis';
 import { HalyardError } from '../errors.js';
 import type { Broker } from './broker.js';
 import { EngineBroker } from './engine-broker.js';
+import { escapeHint, readEngineUrl } from './engine-url.js';
 import { atMost, unconfirmed, unsent, type Engine, type EngineEvents, type Line } from './engine.js';
 
 export type RedisBrokerOptions = {
@@ -182,10 +183,11 @@ async function end(client: Redis): Promise<void> {
 }
 
 function checkedUrl(url: string): string {
-  const isUrl = /^rediss?:\/\//i.test(url) && URL.canParse(url);
-  // Not shown: it may hold a password.
+  const isUrl = /^rediss?:\/\//i.test(url) && readEngineUrl(url) !== undefined;
   if (!isUrl && !url.startsWith('/')) {
-    throw new HalyardError('SETTING', { message: 'redisBroker: url is no redis:// or rediss:// URL, nor a path' });
+    // Not shown: it may hold a password.
+    const message = `redisBroker: url is no redis:// or rediss:// URL, nor a path: ${escapeHint}`;
+    throw new HalyardError('SETTING', { message });
   }
   return url;
 }
