@@ -127,7 +127,9 @@ it('R-broker-cluster what is published in the very step in which its link is cut
   const states: string[] = [];
   broker.onLink((state) => states.push(state));
   let published: Promise<void> | undefined;
-  await broker.subscribe('s', () => (published ??= broker.publish('late', Buffer.from('x'))));
+  await broker.subscribe('s', () => {
+    published ??= broker.publish('late', Buffer.from('x'));
+  });
   await broker.subscribe('large', () => undefined);
   const first = broker.publish('s', Buffer.from('x'));
   await Promise.resolve();

@@ -69,7 +69,7 @@ describe('subscriptions at an engine', () => {
       await new Promise(setImmediate);
       expect(engine.subscribed.at(-1)).toEqual(['first']);
       confirm();
-      for (let n = 0; n < steps; n++) await undefined;
+      for (let n = 0; n < steps; n++) await Promise.resolve();
       const second = broker.subscribe('second', nothing);
       await Promise.all([first, second]);
       expect(engine.subscribed.at(-1)).toEqual(['second']);

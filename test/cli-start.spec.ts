@@ -28,8 +28,8 @@ function start(args: readonly string[], env?: NodeJS.ProcessEnv): Script {
 }
 
 /** Two workers that listen. */
-async function startTwo(env?: NodeJS.ProcessEnv): Promise<Running> {
-  const primary = start(['--workers', '2', entry, 'one', 'two'], env);
+async function startTwo(env?: NodeJS.ProcessEnv, options: readonly string[] = []): Promise<Running> {
+  const primary = start(['--workers', '2', ...options, entry, 'one', 'two'], env);
   await until(() => primary.lines.filter((line) => line.startsWith('listening')).length === 2, { timeout: patience });
   const [, port] = primary.lines[0]!.split(' ');
   const connect = async (room: string): Promise<{ client: TestClient; pid: number }> => {
@@ -173,6 +173,20 @@ describe('halyard start', () => {
   );
 
   it(
+    'R-start-drain a worker that has not drained in time is killed',
+    async () => {
+      const { primary, pids, enter } = await startTwo({}, ['--timeout', '1']);
+      const client = await enter('a', pids[0]!);
+      client.send('stuck');
+      primary.kill('SIGTERM');
+      expect(await primary.exited()).toBe(143);
+      expect(primary.errors).toContain('halyard: worker 1 has not ended within 1 s: killed');
+      for (const pid of pids) expect(isAlive(pid)).toBe(false);
+    },
+    minutes,
+  );
+
+  it(
     'R-start-fail an app that cannot start is started once, and shows why',
     async () => {
       const broken = start(['--workers', '3', join(root, 'build/test/fixtures/broken-app.js')]);
@@ -253,6 +267,8 @@ describe('halyard start', () => {
         [['nowhere.js'], 'nowhere.js does not exist'],
         [['--workers', '0', entry], '--workers 0 is not valid: an integer from 1'],
         [['--workers', 'many', entry], '--workers many is not valid: an integer from 1'],
+        [['--timeout', 'soon', entry], '--timeout soon is not valid: seconds, above 0 and up to 86400'],
+        [['--timeout', '0', entry], '--timeout 0 is not valid: seconds, above 0 and up to 86400'],
       ] as const) {
         const failed = start(args);
         expect(await failed.exited()).toBe(1);

@@ -18,6 +18,7 @@ cli
 cli
   .command('start <entry> [...args]', 'Run the app that a module creates in several processes that share its port')
   .option('--workers <count>', 'How many', { default: availableParallelism() })
+  .option('--timeout <seconds>', 'How long they may drain when it is stopped, before they are killed', { default: 30 })
   .example('halyard start --workers 2 dist/main.js')
   .action(startWorkers);
 cli.help();

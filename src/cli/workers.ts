@@ -34,7 +34,11 @@ export class Workers {
   #haveListened = false;
   #signal: NodeJS.Signals | undefined = undefined;
 
-  constructor(count: number) {
+  /** @param timeoutMs how long workers may drain: one that is blocked never ends itself */
+  constructor(
+    count: number,
+    private readonly timeoutMs: number,
+  ) {
     this.#places = Array.from({ length: count }, (_, at) => ({
       number: at + 1,
       worker: undefined,
@@ -108,7 +112,16 @@ export class Workers {
     // At a terminal they have had their SIGINT, as all of its processes: this one is of another kind, so it does not count
     // as their second.
     for (const worker of workers) worker.process.kill('SIGTERM');
+    setTimeout(() => this.#kill(), this.timeoutMs);
     this.#exitWhenAllHave();
+  }
+
+  #kill(): void {
+    for (const { number, worker } of this.#places) {
+      if (!worker) continue;
+      console.error(`halyard: worker ${number} has not ended within ${this.timeoutMs / 1000} s: killed`);
+      worker.process.kill('SIGKILL');
+    }
   }
 
   /** Ends when the last worker has, with the code that shells give to a process that the signal ended. */
