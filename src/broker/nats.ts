@@ -91,6 +91,8 @@ class NatsEngine implements Engine {
         // One that was given makes its subscriptions again, unasked: here they are made anew, so that it shows what is refused.
         for (const subscription of this.#subscriptions.values()) subscription.unsubscribe();
         this.#subscriptions.clear();
+        // What comes until then is another loss.
+        if (connection === this.#connection) events.lost(new Error('subscriptions are made anew'));
         if (connection !== this.#connection) this.#watch(connection).catch(ignore);
         this.#connection = connection;
         events.connected();
