@@ -66,7 +66,7 @@ function main(root) {
   const shown = new Set();
   const testDirectory = join(root, 'test');
   const specs = existsSync(testDirectory)
-    ? readdirSync(testDirectory, { recursive: true })
+    ? readdirSync(testDirectory, { encoding: 'utf8', recursive: true })
         .filter((path) => /\.(?:spec|chaos)\.ts$/.test(path))
         .sort()
     : [];

@@ -8,7 +8,9 @@ const IMPORT_TYPE =
   /typeof\s+import\s*\(|(?<!await\s+|\(await\s+)\bimport\s*\(\s*(['"])[^'"]+\1\s*\)\s*\.\s*(?!then\b|catch\b|finally\b)/g;
 
 const source = fileURLToPath(new URL('../src', import.meta.url));
-const files = existsSync(source) ? readdirSync(source, { recursive: true }).filter((path) => path.endsWith('.ts')) : [];
+const files = existsSync(source)
+  ? readdirSync(source, { encoding: 'utf8', recursive: true }).filter((path) => path.endsWith('.ts'))
+  : [];
 for (const path of files) {
   const text = readFileSync(join(source, path), 'utf8');
   for (const { index } of text.matchAll(IMPORT_TYPE)) {
