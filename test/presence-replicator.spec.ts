@@ -313,6 +313,21 @@ describe('presence on several nodes', () => {
     expect(all[1]!.presence.metrics().gaps).toBe(1);
   });
 
+  it('R-pres-gap who missed that a node left a channel shows nothing of then when it comes back to it', async () => {
+    const { all, brokers } = await three({ leaseMs: 60_000, heartbeatMs: 60_000, retryMs: 60_000 });
+    all[1]!.watch('brief');
+    const before = all[0]!.track('brief', 'before');
+    await converge(['brief'], [all[0]!, all[1]!]);
+    brokers[0]!.losesPublications = true;
+    all[0]!.gone(before);
+    await until(() => all[0]!.presence.metrics().channels === 1);
+    await delivered();
+    brokers[0]!.losesPublications = false;
+    all[0]!.track('brief', 'after');
+    await until(async () => (await all[1]!.view('brief')).includes('after'));
+    await converge(['brief'], [all[0]!, all[1]!]);
+  });
+
   it('R-pres-link churn that ends during an outage shows everywhere after it, though nobody says any more', async () => {
     const { all, brokers } = await three({ leaseMs: 60_000, audit: false });
     const [first] = all[0]!.tracked.keys();

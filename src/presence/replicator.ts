@@ -102,6 +102,8 @@ export class Replicator implements Replication, MembershipListener {
     for (const { ref } of gone) interest.published.delete(ref);
     // Who nobody has ever spoken to is spoken to by whoever comes.
     if (!interest.active || !this.members.hasHeard) return;
+    // The first that is said of it: whoever missed the end of an earlier interest must not take it for the next change.
+    if (interest.last === 0) return this.#sayState(channel, interest);
     let left = gone.map(({ ref }) => ref);
     for (const part of partsOf(own)) {
       const s = ++this.#counter;
