@@ -105,7 +105,7 @@ describe('npm run bench', () => {
     };
     const { port } = server.address() as AddressInfo;
     await ask('open', 'ws', port, { kind: 'echo', endpoint: 'echo', connections: 1, inFlight: 16 });
-    return ask('run', 'ws', { ms: 1, operations: 1000 });
+    return ask('run', { ms: 1, operations: 1000 });
   }
 
   it('counts all answers, and compares a part of them', async () => {
