@@ -43,8 +43,8 @@ interface Probe {
  *
  * The link is up when all connections are ready, the engine has confirmed every subscription that it does not refuse, and a
  * probe that was published has come back through a subscription: after a failover two connections can be healthy, on two
- * servers. It is down as soon as one is lost, a connection says nothing in spite of pings, or a probe does not come back. Publications go out only while
- * it is up and the engine talks; otherwise they wait in `OutageQueue`.
+ * servers. It is down as soon as one is lost, a connection says nothing in spite of pings, or a probe does not come back.
+ * Publications go out only while it is up and the engine talks; otherwise they wait in `OutageQueue`.
  */
 export class EngineBroker implements Broker {
   readonly ordering: Broker['ordering'];
