@@ -16,14 +16,6 @@ export interface ControlReceiver {
   broke(error: HalyardError): void;
 }
 
-/** What goes out. */
-export interface Answers {
-  /** Set while a chunk is read: what is answered at once waits for its end. */
-  isHeld: boolean;
-  /** Nothing more comes for now. */
-  release(): void;
-}
-
 const parserOf: unique symbol = Symbol('halyard.parser');
 
 type Parsed = Duplex & { [parserOf]?: FrameParser };
@@ -83,7 +75,6 @@ export class FrameParser {
     private readonly maxFragments: number,
     private readonly messages: MessageReceiver,
     private readonly controls: ControlReceiver,
-    private readonly answers: Answers,
   ) {
     this.#shortBytes = this.#maxShortBytes;
   }
@@ -100,47 +91,42 @@ export class FrameParser {
    */
   read(chunk: Buffer): void {
     const end = chunk.length;
-    this.answers.isHeld = true;
-    try {
-      let at = this.#pieceBytes === 0 ? 0 : this.#complete(chunk);
-      while (at < end && !this.#stopped) {
-        if (this.#paused) {
-          this.#kept = chunk.subarray(at);
-          return;
-        }
-        const first = chunk[at]!;
-        const length = end - at < minFrameBytes ? -1 : chunk[at + 1]! - maskBit;
-        const start = at + minFrameBytes;
-        const next = start + length;
-        const isWhole = (first === finText || first === finBinary) && length >= 0 && next <= end;
-        if (!isWhole || length > this.#shortBytes) {
-          const after = this.#readFrame(chunk, at, end);
-          if (after < 0) return this.#keepPiece(chunk, at, end);
-          at = after;
-          continue;
-        }
-        const key0 = chunk[at + 2]!;
-        const key1 = chunk[at + 3]!;
-        const key2 = chunk[at + 4]!;
-        const key3 = chunk[at + 5]!;
-        let seen = 0;
-        let i = start;
-        for (const four = next - 3; i < four; i += 4) {
-          seen |= chunk[i]! ^= key0;
-          seen |= chunk[i + 1]! ^= key1;
-          seen |= chunk[i + 2]! ^= key2;
-          seen |= chunk[i + 3]! ^= key3;
-        }
-        if (i < next) seen |= chunk[i++]! ^= key0;
-        if (i < next) seen |= chunk[i++]! ^= key1;
-        if (i < next) seen |= chunk[i]! ^= key2;
-        at = next;
-        const isAscii = seen < 0x80;
-        if (isAscii) this.messages.receive(chunk.subarray(start, next), first === finBinary);
-        else this.#deliver(chunk.subarray(start, next), first & 0x0f);
+    let at = this.#pieceBytes === 0 ? 0 : this.#complete(chunk);
+    while (at < end && !this.#stopped) {
+      if (this.#paused) {
+        this.#kept = chunk.subarray(at);
+        return;
       }
-    } finally {
-      this.answers.release();
+      const first = chunk[at]!;
+      const length = end - at < minFrameBytes ? -1 : chunk[at + 1]! - maskBit;
+      const start = at + minFrameBytes;
+      const next = start + length;
+      const isWhole = (first === finText || first === finBinary) && length >= 0 && next <= end;
+      if (!isWhole || length > this.#shortBytes) {
+        const after = this.#readFrame(chunk, at, end);
+        if (after < 0) return this.#keepPiece(chunk, at, end);
+        at = after;
+        continue;
+      }
+      const key0 = chunk[at + 2]!;
+      const key1 = chunk[at + 3]!;
+      const key2 = chunk[at + 4]!;
+      const key3 = chunk[at + 5]!;
+      let seen = 0;
+      let i = start;
+      for (const four = next - 3; i < four; i += 4) {
+        seen |= chunk[i]! ^= key0;
+        seen |= chunk[i + 1]! ^= key1;
+        seen |= chunk[i + 2]! ^= key2;
+        seen |= chunk[i + 3]! ^= key3;
+      }
+      if (i < next) seen |= chunk[i++]! ^= key0;
+      if (i < next) seen |= chunk[i++]! ^= key1;
+      if (i < next) seen |= chunk[i]! ^= key2;
+      at = next;
+      const isAscii = seen < 0x80;
+      if (isAscii) this.messages.receive(chunk.subarray(start, next), first === finBinary);
+      else this.#deliver(chunk.subarray(start, next), first & 0x0f);
     }
   }
 

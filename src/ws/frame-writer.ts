@@ -1,5 +1,4 @@
 import type { Duplex } from 'node:stream';
-import type { Answers } from './frame-parser.js';
 
 /** When as much as this has waited to be taken by the operating system, it is told when it has been. */
 const noticeBytes = 16 * 1024;
@@ -7,14 +6,13 @@ const noticeBytes = 16 * 1024;
 const maxJoinedBytes = 16 * 1024;
 
 /**
- * The frames that go out of one socket, those of one tick with one write. While a chunk of the client's is read they wait
- * for its end instead: what is answered at once goes out with one write, and without waiting for a turn.
+ * The frames that go out of one socket, those of one turn of the event loop with one write, when all sockets that had
+ * something to be read have been read: peers that are woken by the first write of many are kept busy by the others.
  */
-export class FrameWriter implements Answers {
-  isHeld = false;
+export class FrameWriter {
   /** Bytes that have not been given to the socket yet. */
   #heldBytes = 0;
-  /** Where the latest piece begins: frames that lie one behind the other in memory, as those of one tick do. */
+  /** Where the latest piece begins: frames that lie one behind the other in memory, as those of one turn do. */
   #front: Uint8Array | undefined = undefined;
   #pieceBytes = 0;
   /** The pieces in front of it. */
@@ -38,7 +36,7 @@ export class FrameWriter implements Answers {
   add(frame: Uint8Array): void {
     const front = this.#front;
     if (front === undefined) {
-      if (!this.isHeld && !this.#isWaiting) this.#wait();
+      if (!this.#isWaiting) this.#wait();
       this.#begin(frame);
     } else if (frame.buffer === front.buffer && frame.byteOffset === front.byteOffset + this.#pieceBytes) {
       this.#pieceBytes += frame.length;
@@ -47,11 +45,6 @@ export class FrameWriter implements Answers {
       this.#begin(frame);
     }
     this.#heldBytes += frame.length;
-  }
-
-  release(): void {
-    this.isHeld = false;
-    this.flush();
   }
 
   /** Gives the socket all that is held. */
@@ -72,14 +65,14 @@ export class FrameWriter implements Answers {
   }
 
   /** @internal */
-  tickEnded(): void {
+  turnEnded(): void {
     this.#isWaiting = false;
     this.flush();
   }
 
   #wait(): void {
     this.#isWaiting = true;
-    if (waitingCount === 0) process.nextTick(endTick);
+    if (waitingCount === 0) setImmediate(endTurn);
     waiting[waitingCount++] = this;
   }
 
@@ -108,13 +101,13 @@ export class FrameWriter implements Answers {
   }
 }
 
-/** Those that wait for the end of the tick; one callback serves them all. The array is kept: most ticks need it. */
+/** Those that wait for the end of the turn; one callback serves them all. The array is kept: most turns need it. */
 const waiting: (FrameWriter | undefined)[] = [];
 let waitingCount = 0;
 
-function endTick(): void {
+function endTurn(): void {
   for (let i = 0; i < waitingCount; i++) {
-    waiting[i]!.tickEnded();
+    waiting[i]!.turnEnded();
     waiting[i] = undefined;
   }
   waitingCount = 0;

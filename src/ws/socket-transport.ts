@@ -47,7 +47,7 @@ export class SocketTransport implements Transport, ControlReceiver {
   listen(listener: TransportListener, receiver: MessageReceiver): void {
     const socket = this.socket as Carrier;
     this.#listener = listener;
-    this.#parser = new FrameParser(this.options.maxPayloadBytes, this.maxFragments, receiver, this, this.#writer);
+    this.#parser = new FrameParser(this.options.maxPayloadBytes, this.maxFragments, receiver, this);
     socket[transportOf] = this;
     // What the HTTP server has set, where the socket is one.
     (socket as Partial<Socket>).setTimeout?.(0);

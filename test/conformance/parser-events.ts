@@ -14,8 +14,6 @@ export const longLength = 'broke 1002: a length must take as few bytes as possib
 /** The part of `ws` that its types leave out. */
 const { Receiver } = ws as unknown as { Receiver: new (options: Limits & { isServer: boolean }) => Writable };
 
-const answers = { isHeld: false, release: () => undefined };
-
 /** Our parser, which tells `heard` of what it reads. */
 export function startParser(heard: (event: string) => void, { maxPayload, maxFragments }: Limits): FrameParser {
   return new FrameParser(
@@ -28,7 +26,6 @@ export function startParser(heard: (event: string) => void, { maxPayload, maxFra
       closing: (code, reason) => heard(`close ${code} ${reason}`),
       broke: ({ closeCode, message }) => heard(`broke ${closeCode}: ${message}`),
     },
-    answers,
   );
 }
 
