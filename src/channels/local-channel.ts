@@ -144,12 +144,15 @@ export class LocalChannel {
     }
     const { except } = publication;
     const frames = new Map<Protocol, SharedFrame>();
+    let protocol: Protocol | undefined;
+    let frame!: SharedFrame;
     for (const subscriber of this.subscribers) {
       if (subscriber.id === except) continue;
-      let frame = frames.get(subscriber.protocol);
-      if (!frame) {
-        frame = new SharedFrame(subscriber.protocol.encodePublication(publication));
-        frames.set(subscriber.protocol, frame);
+      // Neighbours mostly speak the same.
+      if (subscriber.protocol !== protocol) {
+        protocol = subscriber.protocol;
+        frame = frames.get(protocol) ?? new SharedFrame(protocol.encodePublication(publication));
+        frames.set(protocol, frame);
       }
       subscriber.deliver(frame, publication);
     }
