@@ -101,6 +101,8 @@ describeInBrowser('docs/presence.md in a browser', () => {
         globalThis.online = () => [presence.list((key) => key), [...presences.keys()]].map((keys) => keys.sort().join());
         globalThis.states = () => presence.list((key, { metas }) => metas[0].state);`,
     });
+    // The tag is there before its module has run: that waits for what it imports.
+    await page.waitForFunction('globalThis.states !== undefined');
     const shown = (keys: string): Promise<boolean> =>
       until(async () => {
         const online = await page.evaluate<string[]>('online()');
