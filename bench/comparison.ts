@@ -42,7 +42,7 @@ export class Comparison {
     const perStart = this.scenario.freshProcesses ? 1 : this.pace.roundsPerStart;
     for (let round = 0; round < rounds && !this.#failed(this.scenario.baseline); round += perStart) {
       try {
-        if (!this.scenario.freshProcesses) for (const name of this.#names) await this.#start(name);
+        if (!this.scenario.freshProcesses) await this.#startAll();
         for (let left = Math.min(perStart, rounds - round); left > 0; left -= 1) await this.#round();
       } finally {
         await Promise.all(this.#names.map((name) => this.#stop(name)));
@@ -100,13 +100,18 @@ export class Comparison {
     return sample;
   }
 
+  /** Side by side, as starting takes a while; but each is alone when it warms up. */
+  async #startAll(): Promise<void> {
+    await Promise.all(this.#names.map((name) => this.#start(name)));
+    for (const name of this.#names) {
+      if (!this.#failed(name)) await this.#attempt(name, (trial) => trial.measure(this.#length(this.pace.warmUp)));
+    }
+  }
+
   async #start(name: Contestant): Promise<void> {
     if (this.#failed(name)) return;
     this.#trials.set(name, this.scenario.trial(name));
-    await this.#attempt(name, async (trial) => {
-      await trial.open();
-      if (!this.scenario.freshProcesses) await trial.measure(this.#length(this.pace.warmUp));
-    });
+    await this.#attempt(name, (trial) => trial.open());
   }
 
   async #stop(name: Contestant): Promise<void> {

@@ -30,8 +30,8 @@ export interface Scenario {
   readonly operations: number;
   /** Fewer rounds than others, where one takes long and nothing is compared. */
   readonly rounds?: number;
-  /** What is different in a quick run. */
-  readonly quick?: { readonly operations?: number; readonly rounds?: number };
+  /** What is different in a quick run; `false`: it takes too long for one, unless it is asked for by its name. */
+  readonly quick?: { readonly operations?: number; readonly rounds?: number } | false;
   /** What Halyard's ratio to the baseline is held to, and where it should end. */
   readonly bar?: number;
   readonly goal?: number;

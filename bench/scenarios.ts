@@ -115,6 +115,7 @@ export const scenarios: readonly Scenario[] = [
     servers: ['halyard'],
     ...againstWs({ kind: 'presence', clients: 1000, overMs: 0 }),
     operations: 1000,
+    quick: false,
   },
   {
     name: 'presence-10k',
@@ -124,7 +125,7 @@ export const scenarios: readonly Scenario[] = [
     freshProcesses: true,
     operations: 10_000,
     rounds: 3,
-    quick: { rounds: 1 },
+    quick: false,
   },
   {
     name: 'channels-memory',
@@ -136,6 +137,7 @@ export const scenarios: readonly Scenario[] = [
     ),
     figure: 'heapBytesLeft',
     operations: 0,
+    quick: false,
   },
   {
     name: 'publish-empty',
@@ -151,6 +153,7 @@ export const scenarios: readonly Scenario[] = [
     ...throughEngine('redis', 'ioredis'),
     operations: 3000,
     bar: enginesBar,
+    quick: false,
   },
   {
     name: 'fanout-nats',
@@ -159,6 +162,7 @@ export const scenarios: readonly Scenario[] = [
     ...throughEngine('nats', 'nats'),
     operations: 3000,
     bar: enginesBar,
+    quick: false,
   },
   {
     name: 'fanout-ipc',
@@ -168,6 +172,7 @@ export const scenarios: readonly Scenario[] = [
     trial: (name) => new CarrierTrial(name, undefined),
     operations: 3000,
     bar: enginesBar,
+    quick: false,
   },
 ];
 
