@@ -215,10 +215,10 @@ export class App {
     const step = (work: Promise<unknown> | undefined, what: string): Promise<void> => {
       const done = Promise.resolve(work).then(
         () => undefined,
-        (error: unknown) => logger.error({ err: error }, `${what} could not be closed`),
+        (error: unknown) => logger.error({ err: error }, `could not be closed: ${what}`),
       );
       const leftMs = Math.max(minStepMs, deadline - performance.now());
-      return within(leftMs, done, () => logger.error(`${what} was not closed within shutdown.timeout`));
+      return within(leftMs, done, () => logger.error(`not closed within shutdown.timeout: ${what}`));
     };
     questions.close();
     await Promise.all([
@@ -230,7 +230,7 @@ export class App {
     await step(ownBroker?.close(), 'the broker');
     for (const detach of this.#detachers) detach();
     this.#detachers.clear();
-    await step(container.dispose(), 'a provider');
+    await step(container.dispose(), 'providers');
   }
 
   [Symbol.asyncDispose](): Promise<void> {

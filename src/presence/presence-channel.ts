@@ -1,3 +1,4 @@
+import { isThenable } from '../pipeline/maybe-promise.js';
 import { Audience, type AudienceOptions } from './audience.js';
 import type { Entry } from './entry.js';
 import { Roster, type Changes, type Listed } from './roster.js';
@@ -113,7 +114,7 @@ function emit(listeners: Set<PresenceListener>, listed: readonly Listed[], faile
     for (const listener of listeners) {
       try {
         const listening = listener(present(each));
-        if (listening instanceof Promise) listening.catch(failed);
+        if (isThenable(listening)) listening.then(undefined, failed);
       } catch (error) {
         failed(error);
       }
