@@ -81,7 +81,10 @@ export class SocketTransport implements Transport, ControlReceiver {
   }
 
   ping(): void {
-    if (this.#isOpen) this.#writer.add(encodeBytes(finPing, nothing));
+    if (!this.#isOpen) return;
+    this.#writer.add(encodeBytes(finPing, nothing));
+    // Not behind what this turn still has to do: the time that a pong may take begins now.
+    this.#writer.flush();
   }
 
   close(code: number, reason: string): void {
