@@ -1,3 +1,4 @@
+import type { RunLength } from './load/run.js';
 import { summarize, type Result } from './result.js';
 import type { Measured, Sample } from './sample.js';
 import type { Contestant, Scenario, Trial } from './scenario.js';
@@ -43,7 +44,8 @@ export class Comparison {
     for (let round = 0; round < rounds && !this.#failed(this.scenario.baseline); round += perStart) {
       try {
         if (!this.scenario.freshProcesses) await this.#startAll();
-        for (let left = Math.min(perStart, rounds - round); left > 0; left -= 1) await this.#round();
+        let before = await this.#baseline();
+        for (let left = Math.min(perStart, rounds - round); left > 0; left -= 1) before = await this.#round(before);
       } finally {
         await Promise.all(this.#names.map((name) => this.#stop(name)));
       }
@@ -59,26 +61,34 @@ export class Comparison {
   }
 
   /**
-   * ws A ws B ws …: what a run is compared with is what was measured right before and right after it. Memory does not change
-   * with what else the machine does, and processes take time to start: ws A B … ws.
+   * ws A ws B ws …: what a run is compared with is what was measured right before and right after it, in a process that was
+   * idle before as well: for some tenths of a second one that was not takes a quarter less. Memory does not change with what
+   * else the machine does, and processes take time to start: ws A B … ws.
+   *
+   * @param before the last run of the baseline; resolves with the one that is now the last
    */
-  async #round(): Promise<void> {
+  async #round(before: Sample | undefined): Promise<Sample | undefined> {
     const { baseline, servers, freshProcesses } = this.scenario;
     const groups = freshProcesses ? [servers] : servers.map((name) => [name]);
-    let before = baseline && (await this.#sample(baseline));
     for (const group of groups) {
       const samples: [Contestant, Sample][] = [];
       for (const name of group) {
         const sample = await this.#sample(name);
         if (sample) samples.push([name, sample]);
       }
-      const after = baseline && (await this.#sample(baseline));
-      if (this.#failed(baseline)) return;
+      const after = await this.#baseline();
+      if (this.#failed(baseline)) return undefined;
       const reference = before && after ? (this.#figure(before) + this.#figure(after)) / 2 : null;
       for (const [name, sample] of samples) this.#keep(name, sample, reference);
       if (baseline && before && after) this.#keep(baseline, before, this.#figure(after));
       before = after;
     }
+    return before;
+  }
+
+  async #baseline(): Promise<Sample | undefined> {
+    const { baseline } = this.scenario;
+    return baseline && (await this.#sample(baseline));
   }
 
   #keep(name: Contestant, sample: Sample, reference: number | null): void {
@@ -104,7 +114,7 @@ export class Comparison {
   async #startAll(): Promise<void> {
     await Promise.all(this.#names.map((name) => this.#start(name)));
     for (const name of this.#names) {
-      if (!this.#failed(name)) await this.#attempt(name, (trial) => trial.measure(this.#length(this.pace.warmUp)));
+      if (!this.#failed(name)) await this.#attempt(name, (trial) => trial.measure(this.#warmUp()));
     }
   }
 
@@ -120,7 +130,12 @@ export class Comparison {
     await trial?.stop();
   }
 
-  #length(runs: number): { ms: number; operations: number } {
+  #warmUp(): RunLength {
+    const { ms, operations } = this.#length(this.pace.warmUp);
+    return { ms, operations: Math.max(operations, Math.ceil(this.pace.share * (this.scenario.warmUp ?? 0))) };
+  }
+
+  #length(runs: number): RunLength {
     return { ms: runs * this.pace.runMs, operations: Math.ceil(runs * this.pace.share * this.scenario.operations) };
   }
 

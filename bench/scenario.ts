@@ -28,6 +28,8 @@ export interface Scenario {
   readonly figure?: Figure;
   /** The least that a run does, however slow the machine is. */
   readonly operations: number;
+  /** The least that a server does before it is measured, where it is not at its best as soon as others. */
+  readonly warmUp?: number;
   /** Fewer rounds than others, where one takes long and nothing is compared. */
   readonly rounds?: number;
   /** What is different in a quick run; `false`: it takes too long for one, unless it is asked for by its name. */
