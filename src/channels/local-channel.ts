@@ -147,7 +147,7 @@ export class LocalChannel {
     let protocol: Protocol | undefined;
     let frame!: SharedFrame;
     for (const subscriber of this.subscribers) {
-      if (subscriber.id === except) continue;
+      if (except !== undefined && subscriber.id === except) continue;
       // Neighbours mostly speak the same.
       if (subscriber.protocol !== protocol) {
         protocol = subscriber.protocol;
