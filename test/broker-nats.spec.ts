@@ -10,6 +10,7 @@ import { until } from 'halyard/testing';
 import { closeLater } from '#internal/testing/closing.js';
 import { describeWith, startEngine } from './support/engines.js';
 import { LinkLog } from './support/link-log.js';
+import { startProxy } from './support/proxy.js';
 
 const minute = 60_000;
 const long = { timeout: 20_000 };
@@ -31,6 +32,18 @@ describeWith('nats')('natsBroker', () => {
     await broker.subscribe('s', (data) => got.push(Buffer.from(data).toString()));
     return { broker, link, got };
   }
+
+  it('R-broker-close what was published before the close is confirmed, also where the confirmations come in pieces', async () => {
+    const engine = await startEngine('nats');
+    const proxy = await startProxy(engine.port);
+    const broker = natsBroker({ servers: `127.0.0.1:${proxy.port}` });
+    closeLater({ abandon: () => broker.close() });
+    await new LinkLog(broker).is('up');
+    proxy.delayMs = 20;
+    proxy.pieceBytes = 'PONG\r\n'.length;
+    const published = Promise.all([broker.publish('s', Buffer.from('1')), broker.publish('s', Buffer.from('2'))]);
+    await Promise.all([published, broker.close()]);
+  });
 
   it('R-broker-size a publication over the max_payload of the server is refused with a code, and the link lives', async () => {
     const engine = await startEngine('nats');

@@ -154,7 +154,10 @@ class NatsEngine implements Engine {
 
   async close(): Promise<void> {
     for (const subscription of this.#subscriptions.values()) subscription.unsubscribe();
-    if (this.#connection && !this.#connection.isClosed()) await atMost(closeMs, this.#flush());
+    // What was published in this tick has its flush still to come, behind this one.
+    if (this.#connection && !this.#connection.isClosed()) {
+      await atMost(closeMs, Promise.all([this.#batch, this.#flush()]));
+    }
     await this.connections.close();
   }
 

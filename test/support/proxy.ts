@@ -21,6 +21,8 @@ interface Pair {
 export class Proxy {
   /** How long each chunk takes, in either direction. What is under way stays in order. */
   delayMs = 0;
+  /** Chunks are cut into pieces of so many bytes, each of which takes as long. */
+  pieceBytes = Infinity;
   /** New connections are reset. */
   isRefusing = false;
   readonly #server: Server;
@@ -96,20 +98,22 @@ export class Proxy {
     const later = (act: () => void): void => {
       const at = performance.now() + this.delayMs;
       last = last.then(async () => {
-        const leftMs = at - performance.now();
+        const leftMs = this.pieceBytes < Infinity ? this.delayMs : at - performance.now();
         if (leftMs > 0) await new Promise((resolve) => setTimeout(resolve, leftMs));
         if (!pair.isFrozen) act();
       });
     };
-    from.on('data', (chunk: Buffer) =>
-      later(() => {
-        if (to.write(chunk)) return;
-        from.pause();
-        to.once('drain', () => {
-          if (!pair.isFrozen) from.resume();
-        });
-      }),
-    );
+    const write = (piece: Buffer): void => {
+      if (to.write(piece)) return;
+      from.pause();
+      to.once('drain', () => {
+        if (!pair.isFrozen) from.resume();
+      });
+    };
+    from.on('data', (chunk: Buffer) => {
+      const { pieceBytes } = this;
+      for (let at = 0; at < chunk.length; at += pieceBytes) later(() => write(chunk.subarray(at, at + pieceBytes)));
+    });
     from.on('end', () => later(() => to.end()));
     from.on('error', () => {
       if (!pair.isFrozen) to.resetAndDestroy();
