@@ -52,6 +52,8 @@ export class MakeCompiler {
       ]),
       ...excluded,
       ...exposedKeys,
+      // Also those of an `@Expose` that a subclass has replaced: they go on to lead to its property.
+      ...metadata.getExposedMetadatas(type).flatMap(({ options }) => options?.name ?? []),
     ]);
     for (const key of keys) {
       const name = metadata.findExposeMetadataByCustomName(type, key)?.propertyName ?? key;

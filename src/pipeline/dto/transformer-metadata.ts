@@ -39,6 +39,7 @@ export interface TransformerMetadata {
   findTransformMetadatas(type: Class, property: string, transformation: number): TransformRecord[];
   findExposeMetadata(type: Class, property: string): ExposeRecord | undefined;
   findExposeMetadataByCustomName(type: Class, name: string): ExposeRecord | undefined;
+  getExposedMetadatas(type: Class): ExposeRecord[];
   getExposedProperties(type: Class, transformation: number): string[];
   getExcludedProperties(type: Class, transformation: number): string[];
 }
