@@ -273,18 +273,6 @@ describe('a compiled DTO', () => {
       secret?: unknown;
     }
     await sameOf(Listed, [{}, { theName: 'a', name: 'b', hidden: 1, secret: 1, more: 1 }, { more: 1, theName: 5 }]);
-    class Named {
-      @Expose({ name: 'theName' })
-      @v.IsString()
-      name!: unknown;
-    }
-    class Renamed extends Named {
-      @Expose()
-      @v.IsInt()
-      override name!: unknown;
-    }
-    // The name that the subclass no longer gives leads to the property all the same.
-    await sameOf(Renamed, [{ theName: 'a' }, { name: 1, theName: 'a' }, { theName: 'a', name: 1 }, { name: 1 }]);
     class Chosen {
       @v.ValidateNested()
       @Type((options) => (options?.object['kind'] === 'part' ? Part : Parts))
