@@ -22,8 +22,9 @@ async function sameOf(type: Class, values: readonly unknown[], notCompiled?: str
   expect(dto.notCompiled).toBe(notCompiled);
   const made: string[] = [];
   for (const value of values) {
-    const wanted = await byLibraries(type, structuredClone(value));
-    expect(await byReader(dto.read, structuredClone(value))).toBe(wanted);
+    // As it is: a structured clone has the prototypes of another realm here, and is left to the libraries by both.
+    const wanted = await byLibraries(type, value);
+    expect(await byReader(dto.read, value)).toBe(wanted);
     made.push(wanted);
   }
   return made;
@@ -273,6 +274,18 @@ describe('a compiled DTO', () => {
       secret?: unknown;
     }
     await sameOf(Listed, [{}, { theName: 'a', name: 'b', hidden: 1, secret: 1, more: 1 }, { more: 1, theName: 5 }]);
+    class Named {
+      @Expose({ name: 'theName' })
+      @v.IsString()
+      name!: unknown;
+    }
+    class Renamed extends Named {
+      @Expose()
+      @v.IsInt()
+      override name!: unknown;
+    }
+    // The name that the subclass no longer gives leads to the property all the same.
+    await sameOf(Renamed, [{ theName: 'a' }, { name: 1, theName: 'a' }, { theName: 'a', name: 1 }, { name: 1 }]);
     class Chosen {
       @v.ValidateNested()
       @Type((options) => (options?.object['kind'] === 'part' ? Part : Parts))

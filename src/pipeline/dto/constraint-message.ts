@@ -5,18 +5,18 @@ import type { ValidationArguments } from 'class-validator';
  * in this order, each in what the ones before have left.
  */
 export function constraintMessage(template: unknown, args: ValidationArguments): string {
-  let text = (
+  let messageString = (
     typeof template === 'function' ? (template as (args: ValidationArguments) => unknown)(args) : template
   ) as string;
-  if (!text) return text;
+  if (!messageString) return messageString;
   for (const [index, constraint] of ((args.constraints ?? []) as unknown[]).entries()) {
-    text = text.replace(new RegExp(`\\$constraint${index + 1}`, 'g'), textOfConstraint(constraint));
+    messageString = messageString.replace(new RegExp(`\\$constraint${index + 1}`, 'g'), textOfConstraint(constraint));
   }
   const value: unknown = args.value;
   if (typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean') {
-    text = text.replace(/\$value/g, String(value));
+    messageString = messageString.replace(/\$value/g, String(value));
   }
-  return text.replace(/\$property/g, args.property).replace(/\$target/g, args.targetName);
+  return messageString.replace(/\$property/g, args.property).replace(/\$target/g, args.targetName);
 }
 
 function textOfConstraint(constraint: unknown): string {

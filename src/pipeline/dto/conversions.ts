@@ -8,8 +8,8 @@ export type Convert = (value: unknown) => unknown;
 export function copyJson(value: unknown): unknown {
   if (typeof value !== 'object' || value === null) return value;
   if (Array.isArray(value)) return value.map(copyJson);
-  const prototype: unknown = Object.getPrototypeOf(value);
-  if (prototype !== Object.prototype && prototype !== null) throw unforeseen;
+  // Where class-transformer looks for a class: there is none without a prototype, and a key of that name is in its way.
+  if (value.constructor !== Object) throw unforeseen;
   const copy: Record<string, unknown> = {};
   for (const [key, part] of Object.entries(value)) {
     if (!Object.hasOwn(Object.prototype, key)) copy[key] = copyJson(part);
