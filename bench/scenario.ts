@@ -28,7 +28,7 @@ export interface Scenario {
   readonly figure?: Figure;
   /** The least that a run does, however slow the machine is. */
   readonly operations: number;
-  /** The least that a server does before it is measured, where it is not at its best as soon as others. */
+  /** The least number of operations before a server is measured, where it is at its best later than in other work. */
   readonly warmUp?: number;
   /** Fewer rounds than others, where one takes long and nothing is compared. */
   readonly rounds?: number;
