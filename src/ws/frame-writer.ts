@@ -1,4 +1,5 @@
 import type { Duplex } from 'node:stream';
+import { tcpHandleOf, writeDirectly, type DirectWriteOwner, type TcpHandle } from './direct-write.js';
 
 /** When as much as this has waited to be taken by the operating system, it is told when it has been. */
 const noticeBytes = 16 * 1024;
@@ -9,7 +10,7 @@ const maxJoinedBytes = 16 * 1024;
  * The frames that go out of one socket, those of one turn of the event loop with one write, when all sockets that had
  * something to be read have been read: peers that are woken by the first write of many are kept busy by the others.
  */
-export class FrameWriter {
+export class FrameWriter implements DirectWriteOwner {
   /** Bytes that have not been given to the socket yet. */
   #heldBytes = 0;
   /** Where the latest piece begins: frames that lie one behind the other in memory, as those of one turn do. */
@@ -17,8 +18,11 @@ export class FrameWriter {
   #pieceBytes = 0;
   /** The pieces in front of it. */
   #pieces: Uint8Array[] | undefined = undefined;
-  /** The operating system had taken all when it was last looked. */
-  #isClear = true;
+  /** The operating system had taken all when it was last looked. Nobody has looked yet: a 101 was written. */
+  #isClear = false;
+  /** Bytes of a direct write that the operating system has not taken whole. */
+  #directBytes = 0;
+  readonly #handle: TcpHandle | undefined;
   #isWaiting = false;
   #taken: (() => void) | undefined = undefined;
 
@@ -26,11 +30,13 @@ export class FrameWriter {
     private readonly socket: Duplex,
     /** Told when all of what was buffered has been taken, or almost all, after that was a lot. */
     private readonly owner: { drained(): void },
-  ) {}
+  ) {
+    this.#handle = tcpHandleOf(socket);
+  }
 
   /** Bytes that the operating system has not taken yet. */
   get bufferedBytes(): number {
-    return this.#isClear ? this.#heldBytes : this.#heldBytes + this.socket.writableLength;
+    return this.#isClear ? this.#heldBytes : this.#heldBytes + this.#waitingBytes();
   }
 
   add(frame: Uint8Array): void {
@@ -60,8 +66,14 @@ export class FrameWriter {
     pieces.push(last);
     if (bytes <= maxJoinedBytes) return this.#write(Buffer.concat(pieces, bytes));
     this.socket.cork();
-    for (const piece of pieces) this.#write(piece);
+    for (const piece of pieces) this.#buffer(piece);
     this.socket.uncork();
+  }
+
+  /** @internal */
+  directWriteEnded(failed: boolean): void {
+    this.#directBytes = 0;
+    if (failed) this.socket.destroy();
   }
 
   /** @internal */
@@ -86,13 +98,29 @@ export class FrameWriter {
     return new Uint8Array(front.buffer, front.byteOffset, this.#pieceBytes);
   }
 
+  /** Given to the socket, and not taken. */
+  #waitingBytes(): number {
+    return this.socket.writableLength + this.#directBytes;
+  }
+
   #write(piece: Uint8Array): void {
+    const handle = this.#handle;
+    if (handle === undefined || !this.#isClear || piece.length >= noticeBytes) return this.#buffer(piece);
+    const written = writeDirectly(handle, piece, this);
+    if (written === 'taken') return;
+    if (written === 'refused') return this.#buffer(piece);
+    this.#isClear = false;
+    this.#directBytes = piece.length;
+  }
+
+  /** Behind what waits already, if anything does. */
+  #buffer(piece: Uint8Array): void {
     const { socket } = this;
-    const buffered = piece.length + (this.#isClear ? 0 : socket.writableLength);
+    const buffered = piece.length + (this.#isClear ? 0 : this.#waitingBytes());
     // Not the socket's `drain`: there is none where the system takes a write at once.
     if (buffered < noticeBytes) socket.write(piece);
     else socket.write(piece, (this.#taken ??= () => this.#notice()));
-    this.#isClear = socket.writableLength === 0;
+    this.#isClear = this.#waitingBytes() === 0;
   }
 
   /** The write that brought it above the mark was not the last to be buffered, so it may be a little that is left. */
