@@ -1,11 +1,14 @@
+import { createHook } from 'node:async_hooks';
+import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
-import { connect, createServer, type Socket } from 'node:net';
+import { connect, createServer, Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { PassThrough } from 'node:stream';
-import { Worker } from 'node:worker_threads';
+import { PassThrough, type Duplex } from 'node:stream';
+import { text } from 'node:stream/consumers';
+import { SHARE_ENV, Worker } from 'node:worker_threads';
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { until } from 'halyard/testing';
 import { tcpHandleOf } from '#internal/ws/direct-write.js';
@@ -63,6 +66,10 @@ function collect(socket: Socket): { readonly bytes: () => Buffer; readonly count
   return { bytes: () => Buffer.concat(chunks), count: () => count };
 }
 
+function isDirect(socket: Duplex): boolean {
+  return tcpHandleOf(socket) !== undefined;
+}
+
 /** Writes until a write has to wait. @returns how many bytes */
 function fill(writer: FrameWriter): number {
   for (let bytes = 0; bytes < 64_000_000; bytes += 1000) {
@@ -73,14 +80,88 @@ function fill(writer: FrameWriter): number {
   throw new Error('64 MB were taken from a writer whose peer does not read');
 }
 
+/** What a program of its own prints that imports the module. */
+async function runAlone(program: string, nodeOptions: string[], env: NodeJS.ProcessEnv = {}): Promise<string> {
+  const child = spawn(process.execPath, [...nodeOptions, '--input-type=module', '--eval', program], {
+    env: { ...process.env, MODULE: module, ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  undo.push(() => child.kill());
+  const printed = Promise.all([text(child.stdout), text(child.stderr)]);
+  await once(child, 'close');
+  return (await printed).join('');
+}
+
+const module = new URL('../../dist/ws/direct-write.js', import.meta.url).href;
+const showsHandle = `
+  import { connect, createServer } from 'node:net';
+  const { tcpHandleOf } = await import(process.env.MODULE);
+  const server = createServer((socket) => {
+    console.log(tcpHandleOf(socket) === undefined ? 'stream' : 'direct');
+    socket.destroy();
+    server.close();
+  });
+  server.listen(0, '127.0.0.1', () => connect(server.address().port, '127.0.0.1').on('error', () => undefined));`;
+
 describe('the handle of a socket', () => {
-  it('is written to where the socket is one of TCP, and nothing else', async () => {
+  it('is written to where the socket is one of TCP, and open', async () => {
     const tcp = await socketPair('TCP');
     const unix = await socketPair('Unix domain');
-    const isDirect = [tcp.near, unix.near, new PassThrough()].map((socket) => tcpHandleOf(socket) !== undefined);
-    expect(isDirect).toEqual([true, false, false]);
+    expect([tcp.near, unix.near, new PassThrough()].map(isDirect)).toEqual([true, false, false]);
     tcp.near.destroy();
-    expect(tcpHandleOf(tcp.near) !== undefined).toBe(false);
+    expect(isDirect(tcp.near)).toBe(false);
+  });
+
+  it('is left alone where somebody looks at what is written, or changes it', async () => {
+    class Encrypting extends Socket {
+      override _write(chunk: Buffer, encoding: BufferEncoding, done: (error?: Error | null) => void): void {
+        super._write(chunk.toString('hex'), encoding, done);
+      }
+    }
+    const { near, far } = await socketPair('TCP');
+    expect(isDirect(new Encrypting({ handle: (near as unknown as { _handle: unknown })._handle } as object))).toBe(
+      false,
+    );
+    const write = far.write.bind(far) as Socket['write'];
+    far.write = ((chunk: Buffer) => write(chunk)) as Socket['write'];
+    expect(isDirect(far)).toBe(false);
+  });
+
+  it('is written to in a worker thread as well', async () => {
+    const worker = new Worker(
+      `process.env.MODULE = require('node:worker_threads').workerData;
+       import('data:text/javascript,' + encodeURIComponent(${JSON.stringify(showsHandle)}));`,
+      { eval: true, workerData: module, stdout: true, env: SHARE_ENV },
+    );
+    undo.push(() => worker.terminate());
+    expect(await text(worker.stdout)).toBe('direct\n');
+  });
+
+  it('is found without a warning, and left alone where that is asked for', async () => {
+    expect(await runAlone(showsHandle, ['--pending-deprecation'])).toBe('direct\n');
+    expect(await runAlone(showsHandle, ['--pending-deprecation', '--throw-deprecation'])).toBe('direct\n');
+    expect(await runAlone(showsHandle, [], { HALYARD_DIRECT_WRITES: '0' })).toBe('stream\n');
+  });
+
+  it('is written to by a hook that a write has run', async () => {
+    const [one, two] = [await start('TCP'), await start('TCP')];
+    const received = collect(two.far);
+    one.far.pause();
+    two.far.pause();
+    let bytes = 5;
+    let hasRun = false;
+    const hook = createHook({
+      init(_id, type) {
+        if (type !== 'WRITEWRAP' || hasRun) return;
+        hasRun = true;
+        bytes += fill(two.writer);
+      },
+    });
+    undo.push(() => hook.disable());
+    hook.enable();
+    fill(one.writer);
+    two.far.resume();
+    await until(() => received.count() === bytes && two.writer.bufferedBytes === 0);
   });
 });
 
@@ -173,7 +254,7 @@ describe.each<Kind>(['TCP', 'Unix domain'])('the frames of a turn on a %s socket
 
   it('end with the socket when the peer was gone before them', async () => {
     const { near, far, writer } = await start(kind);
-    const closed = new Promise((resolve) => near.on('error', () => undefined).on('close', resolve));
+    const failed = once(near, 'error');
     if (kind === 'TCP') far.resetAndDestroy();
     else far.destroy();
     await until(() => {
@@ -181,7 +262,7 @@ describe.each<Kind>(['TCP', 'Unix domain'])('the frames of a turn on a %s socket
       writer.flush();
       return near.destroyed;
     });
-    await closed;
+    expect(await failed).toMatchObject([{ code: expect.stringMatching(/ECONNRESET|EPIPE/), syscall: 'write' }]);
   });
 
   it('go nowhere once it is destroyed, in the same turn and later', async () => {
@@ -209,21 +290,4 @@ describe.each<Kind>(['TCP', 'Unix domain'])('the frames of a turn on a %s socket
     await once(far, 'end');
     expect(received.count()).toBe(sentBytes);
   });
-});
-
-it('frames are written directly in a worker thread as well', async () => {
-  const worker = new Worker(
-    `const { workerData, parentPort } = require('node:worker_threads');
-     const { connect, createServer } = require('node:net');
-     import(workerData).then(({ tcpHandleOf }) => {
-       const server = createServer((socket) => {
-         parentPort.postMessage(tcpHandleOf(socket) !== undefined);
-         socket.destroy();
-         server.close();
-       }).listen(0, '127.0.0.1', () => connect(server.address().port, '127.0.0.1').on('error', () => undefined));
-     });`,
-    { eval: true, workerData: new URL('../../dist/ws/direct-write.js', import.meta.url).href },
-  );
-  undo.push(() => worker.terminate());
-  expect(await once(worker, 'message')).toEqual([true]);
 });

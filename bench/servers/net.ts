@@ -1,7 +1,7 @@
 /**
- * The limit of Node: sockets that its HTTP server has upgraded, one write of one ready buffer for each answer or delivery, and
- * nothing above that but the JSON. It knows short, whole text frames alone, no pings, closes, limits or errors: no server that
- * anybody could use, but what is faster does not use Node's streams.
+ * What Node's sockets cost alone: those that its HTTP server has upgraded, one write of one ready buffer for each answer or
+ * delivery, and nothing above that but the JSON. It knows short, whole text frames alone, no pings, closes, limits or errors: no
+ * server that anybody could use, but what is faster does not use Node's streams.
  */
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';

@@ -1,18 +1,19 @@
 import { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
+import { getSystemErrorName } from 'node:util';
 
 /**
  * The write below `net.Socket`, on the TCP handle itself, without the two microseconds of `Writable`: no state of a stream,
  * no request object and no `process.nextTick` for a write that the operating system takes at once, which almost all do.
  *
- * Node has no public interface for it. What is used is the binding that `net.Socket` calls, which is the same in all
- * releases in `knownReleases`; in any other, and where the binding is forbidden (`--permission`), `socket.write` is used.
+ * Node has no public interface for it. What is used is the binding that `net.Socket` itself calls; where it may not be what
+ * we know, or is forbidden, frames go through `socket.write`.
  */
 interface StreamBinding {
   readonly WriteWrap: new () => WriteRequest;
-  /** Of the last write of the process. */
+  /** Of this thread. */
   readonly streamBaseState: ArrayLike<number>;
-  /** Index into `streamBaseState`: 0 when the write was taken whole at once. */
+  /** Index into `streamBaseState`: 0 there when the latest write was taken whole at once. */
   readonly kLastWriteWasAsync: number;
 }
 
@@ -29,50 +30,67 @@ export interface TcpHandle {
   writeBuffer(request: WriteRequest, bytes: Uint8Array): number | undefined;
 }
 
-/** Who is told that a write has ended that had to wait. */
+/** Who is told how a write has ended that had to wait. */
 export interface DirectWriteOwner {
-  directWriteEnded(failed: boolean): void;
+  /** @param status 0, or the negated errno; ECANCELED, when the socket was destroyed meanwhile */
+  directWriteEnded(status: number): void;
 }
 
-/** Major versions of Node with which the suites of `test/conformance` were run. */
+/** Major versions of Node with which all tests have been run. */
 const knownReleases: readonly string[] = ['20', '22', '24', '26'];
 
 const binding = findBinding();
-const lastWrite = binding?.streamBaseState ?? [];
-const wasAsync = binding?.kLastWriteWasAsync ?? 0;
-/** One for all writes, as long as none of them has to wait. */
-let request = binding && new binding.WriteWrap();
+const streamState = binding?.streamBaseState ?? [];
+const wasAsyncIndex = binding?.kLastWriteWasAsync ?? 0;
+/** A write takes it, and gives it back unless it has to wait. */
+let spareRequest: WriteRequest | undefined;
 
-/** What writes to the socket directly, where that can be done. */
+/** What writes to the socket directly, where that can be done, and nobody has put something of his own into its way. */
 export function tcpHandleOf(socket: Duplex): TcpHandle | undefined {
   if (binding === undefined || !(socket instanceof Socket)) return undefined;
+  const { write, _write, _writev } = Socket.prototype;
+  if (socket.write !== write || socket._write !== _write || socket._writev !== _writev) return undefined;
   const { _handle: handle } = socket as Socket & { readonly _handle?: TcpHandle | null };
   return handle?.constructor.name === 'TCP' ? handle : undefined;
 }
 
-/** What became of it: `refused` bytes were not written, and a write of the socket's own will say why. */
-export type DirectWrite = 'taken' | 'waits' | 'refused';
+/**
+ * Writes in front of whatever the socket's `Writable` may hold: the caller sees to it that it holds nothing.
+ * @returns 0, when the operating system has taken all; 1, when some of it has to wait, and the owner will be told; else why
+ *   nothing was written: the negated errno, or undefined, when the handle is gone
+ */
+export function writeDirectly(handle: TcpHandle, bytes: Uint8Array, owner: DirectWriteOwner): number | undefined {
+  const request = spareRequest ?? new binding!.WriteWrap();
+  // Not while it may be in use: a hook of `async_hooks` that is run by a write may write as well.
+  spareRequest = undefined;
+  const status = handle.writeBuffer(request, bytes);
+  if (status !== 0) return status;
+  if (streamState[wasAsyncIndex] === 0) {
+    spareRequest = request;
+    return 0;
+  }
+  request.oncomplete = onComplete;
+  request.buffer = bytes;
+  request.owner = owner;
+  return 1;
+}
 
-/** Writes to a socket whose `Writable` holds nothing. The owner is told when a write that `waits` has ended. */
-export function writeDirectly(handle: TcpHandle, bytes: Uint8Array, owner: DirectWriteOwner): DirectWrite {
-  const used = request!;
-  const status = handle.writeBuffer(used, bytes);
-  if (status === 0 && lastWrite[wasAsync] === 0) return 'taken';
-  request = new binding!.WriteWrap();
-  if (status !== 0) return 'refused';
-  used.oncomplete = onComplete;
-  used.buffer = bytes;
-  used.owner = owner;
-  return 'waits';
+/** As a write of the socket's own would have failed. */
+export function writeError(status: number | undefined): Error {
+  const code = status === undefined ? 'EBADF' : getSystemErrorName(status);
+  return Object.assign(new Error(`write ${code}`), { code, errno: status, syscall: 'write' });
 }
 
 function onComplete(this: WriteRequest, status: number): void {
-  this.owner!.directWriteEnded(status < 0);
+  this.owner!.directWriteEnded(status);
 }
 
 function findBinding(): StreamBinding | undefined {
-  if (!knownReleases.includes(process.versions.node.split('.')[0]!)) return undefined;
+  const { versions, env, noDeprecation = false } = process;
+  if (!knownReleases.includes(versions.node.split('.')[0]!) || env['HALYARD_DIRECT_WRITES'] === '0') return undefined;
   try {
+    // `--pending-deprecation` would tell users of a call that is not theirs, and throw it with `--throw-deprecation`.
+    process.noDeprecation = true;
     const { binding: find } = process as unknown as { binding?: (name: string) => Partial<StreamBinding> };
     const found = find?.call(process, 'stream_wrap');
     const isKnown =
@@ -81,6 +99,9 @@ function findBinding(): StreamBinding | undefined {
       found.streamBaseState?.[found.kLastWriteWasAsync] !== undefined;
     return isKnown ? (found as StreamBinding) : undefined;
   } catch {
+    // `--permission` forbids it.
     return undefined;
+  } finally {
+    process.noDeprecation = noDeprecation;
   }
 }

@@ -1,5 +1,5 @@
 import type { Duplex } from 'node:stream';
-import { tcpHandleOf, writeDirectly, type DirectWriteOwner, type TcpHandle } from './direct-write.js';
+import { tcpHandleOf, writeDirectly, writeError, type DirectWriteOwner, type TcpHandle } from './direct-write.js';
 
 /** When as much as this has waited to be taken by the operating system, it is told when it has been. */
 const noticeBytes = 16 * 1024;
@@ -8,7 +8,8 @@ const maxJoinedBytes = 16 * 1024;
 
 /**
  * The frames that go out of one socket, those of one turn of the event loop with one write, when all sockets that had
- * something to be read have been read: peers that are woken by the first write of many are kept busy by the others.
+ * something to be read have been read: peers that are woken by the first write of many are kept busy by the others. Nobody
+ * else writes to the socket: what is written directly does not look for what others have put into the stream meanwhile.
  */
 export class FrameWriter implements DirectWriteOwner {
   /** Bytes that have not been given to the socket yet. */
@@ -18,9 +19,12 @@ export class FrameWriter implements DirectWriteOwner {
   #pieceBytes = 0;
   /** The pieces in front of it. */
   #pieces: Uint8Array[] | undefined = undefined;
-  /** The operating system had taken all when it was last looked. Nobody has looked yet: a 101 was written. */
+  /**
+   * The operating system had taken all when it was last looked, after a write to the stream: that is how the first one goes,
+   * behind a 101, and the first one after others had to wait.
+   */
   #isClear = false;
-  /** Bytes of a direct write that the operating system has not taken whole. */
+  /** Of a direct write that has to wait. It is the last one before a write to the stream, so there is one at most. */
   #directBytes = 0;
   readonly #handle: TcpHandle | undefined;
   #isWaiting = false;
@@ -65,15 +69,16 @@ export class FrameWriter implements DirectWriteOwner {
     if (pieces === undefined) return this.#write(last);
     pieces.push(last);
     if (bytes <= maxJoinedBytes) return this.#write(Buffer.concat(pieces, bytes));
+    // One system call for all pieces, which the stream has and the handle has not.
     this.socket.cork();
-    for (const piece of pieces) this.#buffer(piece);
+    for (const piece of pieces) this.#writeToStream(piece);
     this.socket.uncork();
   }
 
   /** @internal */
-  directWriteEnded(failed: boolean): void {
+  directWriteEnded(status: number): void {
     this.#directBytes = 0;
-    if (failed) this.socket.destroy();
+    if (status !== 0) this.#fail(status);
   }
 
   /** @internal */
@@ -105,22 +110,26 @@ export class FrameWriter implements DirectWriteOwner {
 
   #write(piece: Uint8Array): void {
     const handle = this.#handle;
-    if (handle === undefined || !this.#isClear || piece.length >= noticeBytes) return this.#buffer(piece);
-    const written = writeDirectly(handle, piece, this);
-    if (written === 'taken') return;
-    if (written === 'refused') return this.#buffer(piece);
+    if (handle === undefined || !this.#isClear || piece.length >= noticeBytes) return this.#writeToStream(piece);
+    const status = writeDirectly(handle, piece, this);
+    if (status === 0) return;
+    if (status !== 1) return this.#fail(status);
     this.#isClear = false;
     this.#directBytes = piece.length;
   }
 
   /** Behind what waits already, if anything does. */
-  #buffer(piece: Uint8Array): void {
+  #writeToStream(piece: Uint8Array): void {
     const { socket } = this;
     const buffered = piece.length + (this.#isClear ? 0 : this.#waitingBytes());
     // Not the socket's `drain`: there is none where the system takes a write at once.
     if (buffered < noticeBytes) socket.write(piece);
     else socket.write(piece, (this.#taken ??= () => this.#notice()));
     this.#isClear = this.#waitingBytes() === 0;
+  }
+
+  #fail(status: number | undefined): void {
+    if (!this.socket.destroyed) this.socket.destroy(writeError(status));
   }
 
   /** The write that brought it above the mark was not the last to be buffered, so it may be a little that is left. */
