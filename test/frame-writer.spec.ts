@@ -119,11 +119,10 @@ describe('the handle of a socket', () => {
       }
     }
     const { near, far } = await socketPair('TCP');
-    expect(isDirect(new Encrypting({ handle: (near as unknown as { _handle: unknown })._handle } as object))).toBe(
-      false,
-    );
-    const write = far.write.bind(far) as Socket['write'];
-    far.write = ((chunk: Buffer) => write(chunk)) as Socket['write'];
+    const { _handle: handle } = near as unknown as { readonly _handle: object };
+    expect(isDirect(new Encrypting({ handle } as object))).toBe(false);
+    const write = far.write.bind(far);
+    far.write = (chunk: Buffer) => write(chunk);
     expect(isDirect(far)).toBe(false);
   });
 

@@ -39,6 +39,8 @@ export interface DirectWriteOwner {
 /** Major versions of Node with which all tests have been run. */
 const knownReleases: readonly string[] = ['20', '22', '24', '26'];
 
+const writeMethods = ['write', '_write', '_writev'] as const;
+
 const binding = findBinding();
 const streamState = binding?.streamBaseState ?? [];
 const wasAsyncIndex = binding?.kLastWriteWasAsync ?? 0;
@@ -48,8 +50,7 @@ let spareRequest: WriteRequest | undefined;
 /** What writes to the socket directly, where that can be done, and nobody has put something of his own into its way. */
 export function tcpHandleOf(socket: Duplex): TcpHandle | undefined {
   if (binding === undefined || !(socket instanceof Socket)) return undefined;
-  const { write, _write, _writev } = Socket.prototype;
-  if (socket.write !== write || socket._write !== _write || socket._writev !== _writev) return undefined;
+  for (const name of writeMethods) if (socket[name] !== Socket.prototype[name]) return undefined;
   const { _handle: handle } = socket as Socket & { readonly _handle?: TcpHandle | null };
   return handle?.constructor.name === 'TCP' ? handle : undefined;
 }
