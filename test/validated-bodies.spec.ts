@@ -81,6 +81,32 @@ describe('a body that is checked', () => {
     expect(await ask(client, { text: 'again' })).toMatchObject({ type: 'Post' });
   });
 
+  it('R-body-dto an envelope without a payload is answered with what it lacks', async () => {
+    @Controller('body')
+    class Bodies {
+      @WebSocket({ event: 'post' })
+      post(@Body() post: Post): unknown {
+        return seen(post);
+      }
+      @WebSocket({ event: 'text' })
+      text(@Body() text: string): string {
+        return text;
+      }
+    }
+    const client = await clientOf(Bodies);
+    for (const [event, wanted] of [
+      ['post', 'an object'],
+      ['text', 'a string'],
+    ]) {
+      const message = `the body must be ${wanted}, and the message has no "payload"`;
+      expect(await ask(client, { event, data: { text: 'hi' } })).toMatchObject(errorFrame('BODY_TYPE', message));
+    }
+    expect(await ask(client, { event: 'post', payload: { text: 'hi' } })).toEqual({
+      type: 'Post',
+      value: { text: 'hi' },
+    });
+  });
+
   it('R-body-array [Class] is a JSON array of them, with the index in each path', async () => {
     @Controller('body')
     class Bodies {

@@ -32,7 +32,9 @@ export function wrongType(wanted: string, value: unknown): HalyardError {
   const got = infinite ? 'infinite' : value === null ? 'null' : Array.isArray(value) ? 'an array' : typeof value;
   const message = `must be ${wanted}, not ${got}`;
   return new HalyardError('BODY_TYPE', {
-    message: `the body ${message}`,
+    // JSON knows no `undefined`: it is what an envelope does not have.
+    message:
+      value === undefined ? `the body must be ${wanted}, and the message has no "payload"` : `the body ${message}`,
     details: [{ path: '', rule: 'type', message }] satisfies Violation[],
   });
 }
