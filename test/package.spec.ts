@@ -3,7 +3,7 @@
  * It needs the registry. Without a network it is skipped, but not in CI.
  */
 import { execFile } from 'node:child_process';
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -172,9 +172,13 @@ describe('the published package', () => {
     minute,
   );
 
-  it('is what is built, and what says what it is', () => {
-    const others = packedFiles.filter((path) => !path.startsWith('dist/'));
+  it('is what is built, what says what it is, and all that its README leads to', async () => {
+    const others = packedFiles.filter((path) => !/^(?:dist\/|docs\/[\w-]+\.(?:md|svg)$)/.test(path));
     for (const path of others) expect(path).toMatch(/^(?:package\.json|LICENSE|README\.md|CHANGELOG\.md)$/);
+    const readme = await readFile(join(root, 'README.md'), 'utf8');
+    const links = [...readme.matchAll(/\]\((?!https?:)([^)#]+)/g)].map(([, path]) => path);
+    expect(links).toContain('docs/errors.md');
+    expect(packedFiles).toEqual(expect.arrayContaining(links));
     expect(others).toEqual(expect.arrayContaining(['package.json', 'LICENSE']));
     const entries = ['dist/index.js', 'dist/index.d.ts', 'dist/testing/index.js', 'dist/testing/index.d.ts'];
     expect(packedFiles).toEqual(expect.arrayContaining([...entries, 'dist/cli/halyard.js']));
