@@ -163,13 +163,14 @@ for (const name of ['redis', 'nats'] as const) {
         await engine.kill();
         await link.is('down');
 
+        const firstMs = performance.now();
         const many = Array.from({ length: 1200 }, () => broker.publish('s', bytes('many')));
         expect(broker.health().queued).toBe(1000);
         const startedMs = performance.now();
         await expect(many[1199]).rejects.toMatchObject({ outcome: 'rejected' });
         expect(performance.now() - startedMs).toBeLessThan(1000);
         expect(new Set(await outcomesOf(many))).toEqual(new Set(['rejected']));
-        expect(performance.now() - startedMs).toBeGreaterThan(1900);
+        expect(performance.now() - firstMs).toBeGreaterThan(1900);
 
         const large = Array.from({ length: 6 }, () => broker.publish('s', new Uint8Array(1024 ** 2)));
         expect(broker.health().queued).toBe(4);

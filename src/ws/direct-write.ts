@@ -36,7 +36,7 @@ export interface DirectWriteOwner {
   directWriteEnded(status: number): void;
 }
 
-/** Major versions of Node with which all tests have been run. */
+/** Major versions of Node with which the tests of frames, resets and slow readers have passed. */
 const knownReleases: readonly string[] = ['20', '22', '24', '26'];
 
 const writeMethods = ['write', '_write', '_writev'] as const;
