@@ -86,8 +86,8 @@ it(
     closeLater({ abandon: () => void process.kill(slow, 'SIGCONT') });
     cluster.say('1 flood 300');
     await cluster.saw(/^1 flooded/);
-    // Without a bound it would be all 300 that were flooded.
-    expect((await primaryMb(cluster)) - beforeMb).toBeLessThan(190);
+    // 114 on Node 20, 163 on Node 24; without a bound it would be all 300 that were flooded.
+    expect((await primaryMb(cluster)) - beforeMb).toBeLessThan(170);
     expect(linesOf(cluster, '1', 'link')).toEqual(['link up']);
     process.kill(slow, 'SIGCONT');
     await until(() => linesOf(cluster, '2', 'link').length === 3, { timeout: 60_000 });

@@ -3,7 +3,7 @@ import type { Duplex } from 'node:stream';
 import { getSystemErrorName } from 'node:util';
 
 /**
- * The write below `net.Socket`, on the TCP handle itself, without the two microseconds of `Writable`: no state of a stream,
+ * The write below `net.Socket`, on the TCP handle itself, without the microsecond and more of `Writable`: no state of a stream,
  * no request object and no `process.nextTick` for a write that the operating system takes at once, which almost all do.
  *
  * Node has no public interface for it. What is used is the binding that `net.Socket` itself calls; where it may not be what
