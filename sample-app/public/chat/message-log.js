@@ -24,6 +24,8 @@ export class MessageLog {
   #unread;
   #unreadCount = 0;
   #follows = true;
+  /** Where the list stood when `#follows` was found. */
+  #top = 0;
   #ids = new Set();
 
   constructor(room, { list, unread, onReply }) {
@@ -87,6 +89,8 @@ export class MessageLog {
   }
 
   #append(entry, own = false) {
+    // Somebody has scrolled, and the event comes with the next frame only: an entry may well be faster.
+    if (this.#list.scrollTop !== this.#top) this.#scrolled();
     this.#list.insertBefore(entry, this.#list.querySelector('.pending'));
     if (this.#follows || own) return this.#toEnd();
     if (entry.matches('.notice')) return;
@@ -103,6 +107,7 @@ export class MessageLog {
 
   #scrolled() {
     const { scrollHeight, scrollTop, clientHeight } = this.#list;
+    this.#top = scrollTop;
     this.#follows = scrollHeight - scrollTop - clientHeight <= endPx;
     if (!this.#follows) return;
     this.#unreadCount = 0;
