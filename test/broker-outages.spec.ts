@@ -82,7 +82,7 @@ for (const name of ['redis', 'nats'] as const) {
         const { broker, link } = await openBroker(engine.url);
         const got: string[] = [];
         await broker.subscribe('s', (data) => got.push(Buffer.from(data).toString()));
-        engine.stop();
+        await engine.stop();
         const stoppedMs = performance.now();
         const sent = outcomesOf([broker.publish('s', bytes('sent'))]);
         await link.is('down');

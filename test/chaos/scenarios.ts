@@ -91,7 +91,7 @@ export const scenarios: readonly Scenario[] = [
   {
     name: 'the engine is stopped for long',
     async play({ engine }) {
-      engine.stop();
+      await engine.stop();
       await sleep(longMs + 2000);
       engine.resume();
     },
@@ -128,7 +128,7 @@ export const scenarios: readonly Scenario[] = [
     name: 'a node is killed while the engine is stopped',
     async play(run) {
       const place = run.somePlace();
-      run.engine.stop();
+      await run.engine.stop();
       await sleep(500);
       await place.node.kill();
       await sleep(1000);

@@ -5,11 +5,13 @@
  */
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
+import { readdirSync, readFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe } from '@jest/globals';
+import { until } from 'halyard/testing';
 import { closeLater, forget } from '#internal/testing/closing.js';
 
 interface Program {
@@ -133,10 +135,11 @@ export class EngineProcess {
     for (const stream of [child.stdout, child.stderr]) stream.removeAllListeners('data').resume();
   }
 
-  /** It neither answers nor goes away (SIGSTOP), as a machine that hangs. */
-  stop(): void {
+  /** It neither answers nor goes away (SIGSTOP), as a machine that hangs. Resolves when none of its threads runs any more. */
+  async stop(): Promise<void> {
     this.#isStopped = true;
     this.#child!.kill('SIGSTOP');
+    await until(() => isStopped(this.pid), { timeout: 20_000 });
   }
 
   resume(): void {
@@ -157,5 +160,23 @@ export class EngineProcess {
     forget(this);
     await this.kill();
     await rm(this.directory, { recursive: true, force: true });
+  }
+}
+
+/** A thread on another core goes on for a moment: long enough to answer what is sent meanwhile. */
+function isStopped(pid: number): boolean {
+  const states =
+    process.platform === 'linux'
+      ? readdirSync(`/proc/${pid}/task`).map((thread) => stateOf(pid, thread))
+      : [spawnSync('ps', ['-o', 'state=', '-p', `${pid}`], { encoding: 'utf8' }).stdout.trim()];
+  return states.every((state) => state.startsWith('T'));
+}
+
+/** The field behind the name, which stands in brackets. A thread that is gone does not run either. */
+function stateOf(pid: number, thread: string): string {
+  try {
+    return /.*\) (\S)/s.exec(readFileSync(`/proc/${pid}/task/${thread}/stat`, 'utf8'))![1]!;
+  } catch {
+    return 'T';
   }
 }
