@@ -14,6 +14,7 @@ import {
   type Observer,
 } from 'halyard';
 import { testApp, until } from 'halyard/testing';
+import { map, of } from 'rxjs';
 
 /** Not a promise, and awaited like one: a query builder is such. */
 class Later {
@@ -22,6 +23,15 @@ class Later {
     resolve('thenable');
   }
 }
+
+/** JSON has nothing to show of them. */
+const emptied: Record<string, () => unknown> = {
+  map: () => new Map([['a', 1]]),
+  set: () => new Set([1]),
+  error: () => new TypeError('of no use'),
+  observable: () => of(1),
+  'piped observable': () => of(1).pipe(map(String)),
+};
 
 const values: Record<string, () => unknown> = {
   void: () => undefined,
@@ -45,6 +55,10 @@ const values: Record<string, () => unknown> = {
     const circle: Record<string, unknown> = {};
     return Object.assign(circle, { circle });
   },
+  ...emptied,
+  nothing: () => ({}),
+  'own JSON': () => Object.assign(new Map(), { toJSON: () => ({}) }),
+  source: () => ({ source: { a: 1 } }),
 };
 
 @Controller('returns')
@@ -94,6 +108,9 @@ describe('what an endpoint returns', () => {
       list: '[1,"a",null]',
       object: '{"a":{"b":[]}}',
       date: '"1970-01-01T00:00:00.000Z"',
+      nothing: '{}',
+      'own JSON': '{}',
+      source: '{"source":{"a":1}}',
     });
   });
 
@@ -113,12 +130,31 @@ describe('what an endpoint returns', () => {
   it('R-ret-json what JSON cannot say is an error, and the connection stays', async () => {
     const app = await testApp({ controllers: [Returns] });
     const client = await app.connect('/returns');
-    for (const name of ['function', 'bigint', 'circle']) {
+    for (const name of ['function', 'bigint', 'circle', ...Object.keys(emptied)]) {
       client.send(name);
       expect(await client.json()).toEqual({ event: 'error', payload: { code: 'INTERNAL', message: 'internal error' } });
     }
     client.send('zero');
     expect(await client.next()).toBe('0');
+  });
+
+  it('R-ret-json of what would arrive as an empty object the error says what to send, also in a publication', async () => {
+    const app = await testApp({ controllers: [Returns] });
+    const published = async (name: string): Promise<string> => {
+      const [result] = await Promise.allSettled([app.get(Channels).publish('news', values[name]!())]);
+      return result.status === 'rejected' ? (result.reason as Error).message : 'published';
+    };
+    expect(await published('map')).toContain('a Map: send an object');
+    expect(await published('set')).toContain('a Set: send an array');
+    expect(await published('error')).toContain('an Error: throw it');
+    for (const name of ['observable', 'piped observable']) {
+      expect(await published(name)).toContain('an Observable: return an async iterable');
+    }
+    const unawaited = Promise.resolve();
+    await expect(app.get(Channels).publish('news', unawaited)).rejects.toMatchObject({
+      code: 'HALYARD_SEND_VALUE',
+      message: 'JSON shows nothing of a promise: await it first',
+    });
   });
 
   it('R-ret-stream an iterable or generator sends a frame a value', async () => {

@@ -134,7 +134,27 @@ function stringify(value: unknown): string {
     if (value === undefined) return 'null';
     throw new HalyardError('SEND_VALUE', { message: `a ${typeof value} cannot be sent` });
   }
+  // An Observable that was piped shows the one before it.
+  if (text === '{}' || text.startsWith('{"source":{')) refuseEmptied(value as object);
   return text;
+}
+
+/** What to send instead of values that hold something of which JSON shows nothing. */
+const insteadOf: ReadonlyMap<string, string> = new Map([
+  ['[object Map]', 'a Map: send an object or an array of its entries'],
+  ['[object Set]', 'a Set: send an array of its values'],
+  ['[object Error]', 'an Error: throw it, or send its message'],
+  ['[object Promise]', 'a promise: await it first'],
+]);
+
+/** Throws for what would arrive as an empty object, without that anybody knew. */
+function refuseEmptied(value: { toJSON?: unknown; subscribe?: unknown }): void {
+  if (typeof value.toJSON === 'function') return;
+  const advice =
+    typeof value.subscribe === 'function'
+      ? 'an Observable: return an async iterable or a generator'
+      : insteadOf.get(Object.prototype.toString.call(value));
+  if (advice) throw new HalyardError('SEND_VALUE', { message: `JSON shows nothing of ${advice}` });
 }
 
 /** A ref as clients may give it. */

@@ -205,7 +205,8 @@ const rows: Rows = {
     expect([await client.next(), await client.next()]).toEqual(['1', '2']);
     client.terminate();
     await until(() => ended);
-    expect(await reply(await app.connect('/count'), { event: 'observable' })).toBe('{}');
+    const refused = await reply(await app.connect('/count'), { event: 'observable' });
+    expect(JSON.parse(refused)).toMatchObject({ event: 'error', payload: { code: 'INTERNAL' } });
   },
 
   async '`handleConnection`, `handleDisconnect`'() {
