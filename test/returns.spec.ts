@@ -33,6 +33,15 @@ const emptied: Record<string, () => unknown> = {
   'piped observable': () => of(1).pipe(map(String)),
 };
 
+/** Not an Observable. */
+class Feed {
+  source = { a: 1 };
+
+  subscribe(): void {
+    // Of no use here.
+  }
+}
+
 const values: Record<string, () => unknown> = {
   void: () => undefined,
   text: () => '{"not": parsed',
@@ -58,7 +67,7 @@ const values: Record<string, () => unknown> = {
   ...emptied,
   nothing: () => ({}),
   'own JSON': () => Object.assign(new Map(), { toJSON: () => ({}) }),
-  source: () => ({ source: { a: 1 } }),
+  feed: () => new Feed(),
 };
 
 @Controller('returns')
@@ -110,7 +119,7 @@ describe('what an endpoint returns', () => {
       date: '"1970-01-01T00:00:00.000Z"',
       nothing: '{}',
       'own JSON': '{}',
-      source: '{"source":{"a":1}}',
+      feed: '{"source":{"a":1}}',
     });
   });
 

@@ -147,11 +147,11 @@ const insteadOf: ReadonlyMap<string, string> = new Map([
   ['[object Promise]', 'a promise: await it first'],
 ]);
 
-/** Throws for what would arrive as an empty object, without that anybody knew. */
-function refuseEmptied(value: { toJSON?: unknown; subscribe?: unknown }): void {
+/** Throws for what would arrive as an empty object without anybody knowing. */
+function refuseEmptied(value: { toJSON?: unknown; subscribe?: unknown; pipe?: unknown }): void {
   if (typeof value.toJSON === 'function') return;
   const advice =
-    typeof value.subscribe === 'function'
+    typeof value.subscribe === 'function' && typeof value.pipe === 'function'
       ? 'an Observable: return an async iterable or a generator'
       : insteadOf.get(Object.prototype.toString.call(value));
   if (advice) throw new HalyardError('SEND_VALUE', { message: `JSON shows nothing of ${advice}` });
